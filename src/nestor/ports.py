@@ -1,0 +1,102 @@
+"""What the use cases need from outside, as small protocols."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from nestor.domain import Embedding, Filter, Hit, Manifest, Metadata, Segment
+
+
+class Embedder(Protocol):
+    """Turns segments and questions into embeddings of one space."""
+
+    @property
+    def id(self) -> str:
+        """Name and version of the space: equal ids mean comparable embeddings. Letters, digits and _ . : / = + - @."""
+        ...
+
+    def embed_segments(self, segments: Sequence[Segment]) -> Embedding:
+        """Return one unit row a segment, shape (n, 3072). Raises EmbeddingFailed."""
+        ...
+
+    def embed_text_query(self, text: str) -> Embedding:
+        """Return the unit embedding of a question, shape (3072,). Raises EmbeddingFailed."""
+        ...
+
+    def embed_segments_query(self, segments: Sequence[Segment]) -> Embedding:
+        """Return the unit embedding, shape (3072,), of a file used as a question, given its segments."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """One row to store: the same key and metadata go to every index, cut to the index's dimension."""
+
+    key: str
+    embedding: Embedding
+    """Shape (d,), float32."""
+    metadata: Metadata
+
+
+class Vectors(Protocol):
+    """The indexes `embeddings-<d>d` of one vector bucket."""
+
+    def prepare(self, dimensions: Iterable[int], *, embedder: str) -> None:
+        """Create what is missing, remember the embedder. Raises EmbedderMismatch when another one filled them."""
+        ...
+
+    def embedder(self, dimension: int) -> str | None:
+        """Return the id of the embedder that filled the index, None when there is no such index."""
+        ...
+
+    def put(self, dimension: int, rows: Sequence[VectorRow]) -> None:
+        """Store the rows, replacing those of equal key; all are durable on return."""
+        ...
+
+    def delete(self, dimension: int, keys: Sequence[str]) -> None:
+        """Remove the keys; absent ones are ignored."""
+        ...
+
+    def query(self, dimension: int, embedding: Embedding, *, top_k: int, where: Filter | None = None) -> list[Hit]:
+        """Return the nearest rows with their metadata, nearest first; fewer than top_k where fewer match."""
+        ...
+
+    def keys(self, dimension: int) -> Iterator[str]:
+        """Yield every key of the index, in no particular order."""
+        ...
+
+
+class Manifests(Protocol):
+    """What is stored, by asset."""
+
+    def get(self, object_id: str) -> Manifest | None:
+        """Return the manifest of the asset, None when there is none."""
+        ...
+
+    def put(self, manifests: Sequence[Manifest]) -> None:
+        """Store all of them or none; durable on return."""
+        ...
+
+    def delete(self, object_ids: Sequence[str]) -> None:
+        """Forget the assets."""
+        ...
+
+    def all(self) -> Iterator[Manifest]:
+        """Yield every manifest, ordered by URI."""
+        ...
+
+
+class Thumbnails(Protocol):
+    """Small pictures of segments, for the page."""
+
+    def put(self, object_id: str, index: int, jpeg: bytes) -> None:
+        """Keep the picture of one segment, replacing an older one."""
+        ...
+
+    def get(self, object_id: str, index: int) -> bytes | None:
+        """Return the JPEG, None when there is none."""
+        ...
+
+    def delete(self, object_id: str, *, from_index: int = 0) -> None:
+        """Remove the pictures of the asset from that segment on."""
+        ...
