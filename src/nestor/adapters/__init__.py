@@ -1,0 +1,1 @@
+"""The ports of Nestor, each spoken by one outside thing."""

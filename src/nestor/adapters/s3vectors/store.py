@@ -1,0 +1,97 @@
+"""The indexes of one vector bucket, spoken to through a boto3 `s3vectors` client, whichever transport is behind it."""
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from nestor.adapters.s3vectors.batches import batches, check_embedding, check_rows, chunks, last_of_each_key
+from nestor.adapters.s3vectors.calls import Calls
+from nestor.adapters.s3vectors.indexes import Indexes, index_name, patiently
+from nestor.adapters.s3vectors.limits import LIST_PAGE, TOP_K
+from nestor.adapters.s3vectors.wire import encode, install
+from nestor.domain import Embedding, Filter, Hit
+from nestor.errors import InvalidInput
+from nestor.ports import VectorRow
+
+
+class S3Vectors:
+    """The indexes `embeddings-<d>d` of one bucket. Threads may share it.
+
+    Whatever the service or the way to it does comes as VectorsError, VectorsUnavailable or VectorsDenied with the
+    service's own code and the client's error as the cause; an error is never an empty result.
+    """
+
+    def __init__(self, client: Any, *, bucket: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Speak to this bucket through this client, and give the client the fast wire. Nothing is sent yet."""
+        install(client)
+        self._calls = Calls(client)
+        self._bucket = bucket
+        self._sleep = sleep
+        self._indexes = Indexes(self._calls, bucket=bucket, sleep=sleep)
+
+    def prepare(self, dimensions: Iterable[int], *, embedder: str) -> None:
+        """Create the bucket and the indexes where missing; others may be doing the same at the same time.
+
+        The embedder's id is the tag `nestor:embedder` of each index; an empty index without it adopts this one.
+        Raises EmbedderMismatch when another embedder, or nobody knows which, filled an index; VectorsError when an
+        index has another dimension or distance, or lacks a non-filterable key.
+        """
+        for dimension in dimensions:
+            self._indexes.prepare(dimension, embedder=embedder)
+
+    def embedder(self, dimension: int) -> str | None:
+        """Return the id of the embedder that filled the index: empty if not noted, None if there is no index."""
+        return self._indexes.embedder(dimension)
+
+    def put(self, dimension: int, rows: Sequence[VectorRow]) -> None:
+        """Store the rows, replacing those of equal key; of equal keys among them the last one stays.
+
+        Raises InvalidInput or InvalidEmbedding, naming the key and before anything is sent, for a row that the
+        service would refuse. After an error of the service some rows may be stored: putting all again mends it.
+        """
+        kept = last_of_each_key(rows)
+        check_rows(kept, dimension=dimension)
+        for vectors in batches(kept):
+            send = functools.partial(self._calls, "put_vectors", **self._index(dimension), vectors=vectors)
+            patiently(send, sleep=self._sleep)
+
+    def delete(self, dimension: int, keys: Sequence[str]) -> None:
+        """Remove the keys; absent ones are ignored."""
+        for some in chunks(keys):
+            self._calls("delete_vectors", **self._index(dimension), keys=some)
+
+    def query(self, dimension: int, embedding: Embedding, *, top_k: int, where: Filter | None = None) -> list[Hit]:
+        """Return at most top_k rows with their metadata, nearest first; an empty `where` is none.
+
+        Raises InvalidInput when top_k is not 1 to 10,000, InvalidEmbedding for a vector that cannot be compared.
+        """
+        if not 1 <= top_k <= TOP_K:
+            raise InvalidInput(f"top_k is {top_k}; it must be 1 to {TOP_K:,}.")
+        check_embedding(embedding, dimension=dimension, name="of the query")
+        request: dict[str, Any] = {
+            **self._index(dimension),
+            "topK": top_k,
+            "queryVector": {"float32": encode(embedding)},
+            "returnDistance": True,
+            "returnMetadata": True,
+        }
+        if where:
+            request["filter"] = dict(where)
+        return self._hits(request, top_k=top_k)
+
+    def keys(self, dimension: int) -> Iterator[str]:
+        """Yield every key of the index, in no particular order; raises as it goes."""
+        for page in self._calls.pages("list_vectors", "vectors", **self._index(dimension), maxResults=LIST_PAGE):
+            yield from (vector["key"] for vector in page)
+
+    def _hits(self, request: dict[str, Any], *, top_k: int) -> list[Hit]:
+        hits: list[Hit] = []
+        for page in self._calls.pages("query_vectors", "vectors", **request):
+            hits += (Hit(vector["key"], vector["distance"], vector.get("metadata", {})) for vector in page)
+            if len(hits) >= top_k:
+                break
+        return sorted(hits, key=lambda hit: hit.distance)[:top_k]
+
+    def _index(self, dimension: int) -> dict[str, str]:
+        return {"vectorBucketName": self._bucket, "indexName": index_name(dimension)}
