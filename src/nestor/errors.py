@@ -31,7 +31,8 @@ class InvalidEmbedding(InvalidInput):
 class UnreadableFile(NestorError):
     """One file cannot be read. `reason` is a short word for tables, the text tells the whole.
 
-    Reasons: missing, empty, unsupported, truncated, broken, encrypted, mislabelled, oversized, timeout, crashed.
+    Reasons: missing, denied, empty, unsupported, truncated, broken, encrypted, mislabelled, oversized, timeout,
+    crashed.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

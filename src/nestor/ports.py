@@ -46,7 +46,7 @@ class Vectors(Protocol):
         ...
 
     def embedder(self, dimension: int) -> str | None:
-        """Return the id of the embedder that filled the index, None when there is no such index."""
+        """Return the id of the embedder that filled the index: empty if nobody noted it, None if there is no index."""
         ...
 
     def put(self, dimension: int, rows: Sequence[VectorRow]) -> None:
