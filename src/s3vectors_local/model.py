@@ -1,0 +1,130 @@
+"""The engine's values. All are frozen; times are whole epoch seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Metadata = Mapping[str, Any]
+Item = TypeVar("Item")
+
+
+class Metric(StrEnum):
+    """How far two vectors are apart."""
+
+    EUCLIDEAN = "euclidean"
+    COSINE = "cosine"
+
+
+class Mode(StrEnum):
+    """How an index treats a filter; this engine always selects first, then searches."""
+
+    CLASSIC = "CLASSIC"
+    ENHANCED = "ENHANCED"
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """What the caller declared. It is checked and given back; the engine encrypts nothing."""
+
+    sse_type: str = "AES256"
+    kms_key_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A vector bucket."""
+
+    id: int
+    name: str
+    created: int
+    encryption: Encryption
+    default_mode: Mode
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A vector index of `count` vectors.
+
+    `generation` grows with every write; `rewritten` is the last generation that was not a pure append.
+    """
+
+    id: int
+    bucket: str
+    name: str
+    created: int
+    dimension: int
+    metric: Metric
+    non_filterable: tuple[str, ...]
+    encryption: Encryption
+    mode: Mode
+    generation: int
+    rewritten: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewIndex:
+    """An index to create."""
+
+    name: str
+    dimension: int
+    metric: Metric
+    non_filterable: tuple[str, ...] = ()
+    encryption: Encryption | None = None
+    """None takes the bucket's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVector:
+    """One vector to store: float32 of shape (dimension,), and flat metadata."""
+
+    key: str
+    data: Float32
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """One vector as stored. `metadata` is its JSON text; a part that was not asked for is None."""
+
+    key: str
+    data: Float32 | None = None
+    metadata: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search. `where` is a filter document; `mode` the caller's queryMode; `metadata` asks for it in the hits.
+
+    `distance` changes no result, only which continuation tokens fit.
+    """
+
+    vector: Float32
+    top_k: int
+    where: Any = None
+    mode: Mode | None = None
+    metadata: bool = False
+    distance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result of a query, nearest first. `metadata` is its JSON text, None where not asked for."""
+
+    key: str
+    distance: float
+    metadata: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items, and the token for the next ones, None at the end."""
+
+    items: Sequence[Item]
+    next_token: str | None = None

@@ -1,0 +1,79 @@
+"""Buckets and indexes as requests name them: by name or by ARN, exactly one of the two; and other shared shapes."""
+
+from typing import Any
+
+from s3vectors_local import limits, names
+from s3vectors_local.engine import Engine
+from s3vectors_local.errors import BucketNotFound, Field, IndexNotFound, ValidationException
+from s3vectors_local.model import Encryption
+from s3vectors_local.operations.shapes import Members
+
+
+def bucket(engine: Engine, members: Members) -> str:
+    """Return the name of the bucket. Raises BucketNotFound for an ARN of elsewhere."""
+    name = members.text("vectorBucketName", length=limits.NAME_LENGTH)
+    arn = members.text("vectorBucketArn", pattern=names.BUCKET_ARN_PATTERN)
+    members.check()
+    if name is not None and arn is None:
+        return name
+    parsed = names.parse_arn(arn) if arn is not None and name is None else None
+    if parsed is None:
+        raise ValidationException("Must specify either vectorBucketName or vectorBucketArn but not both")
+    if not engine.owner.owns(parsed):
+        raise BucketNotFound
+    return parsed.bucket
+
+
+def index(engine: Engine, members: Members) -> tuple[str, str]:
+    """Return the names of the bucket and the index. Raises IndexNotFound for an ARN of elsewhere."""
+    bucket_name = members.text("vectorBucketName", length=limits.NAME_LENGTH)
+    name = members.text("indexName", length=limits.NAME_LENGTH)
+    arn = members.text("indexArn", pattern=names.INDEX_ARN_PATTERN)
+    members.check()
+    if arn is None and bucket_name is not None and name is not None:
+        return bucket_name, name
+    parsed = names.parse_arn(arn) if arn is not None and bucket_name is None and name is None else None
+    if parsed is None or parsed.index is None:
+        raise ValidationException("Must specify either indexArn or both vectorBucketName and indexName")
+    if not engine.owner.owns(parsed):
+        raise IndexNotFound
+    return parsed.bucket, parsed.index
+
+
+def encryption(members: Members) -> Encryption | None:
+    """Return the encryption that was asked for, None for the default. Raises ValidationException for a wrong pair."""
+    inner = members.structure("encryptionConfiguration")
+    if inner is None:
+        return None
+    sse_type = inner.text("sseType", choices=("AES256", "aws:kms")) or "AES256"
+    key = inner.text("kmsKeyArn", length=limits.KMS_KEY_ARN_LENGTH, pattern=names.KMS_KEY_ARN_PATTERN)
+    members.check()
+    if sse_type == "AES256" and key is not None:
+        raise _encryption_fault("kmsKeyArn must not be specified when sseType is AES256.")
+    if sse_type == "aws:kms" and key is None:
+        raise _encryption_fault("kmsKeyArn must be specified when sseType is set to aws:kms")
+    return Encryption(sse_type, key)
+
+
+def tags(members: Members, *, required: bool = False) -> dict[str, str]:
+    """Return the tags. Raises ValidationException for too many, and for a key that AWS keeps for itself."""
+    found = members.tags("tags", required=required)
+    members.check()
+    if len(found) > limits.TAGS:
+        raise ValidationException("Too many tags specified")
+    for key in found:
+        if key.startswith("aws:"):
+            raise ValidationException("System tags cannot be added/updated by requester")
+        if key.lower().startswith("aws:"):
+            raise ValidationException(f'Invalid System Tag: {key} must be prefixed with "aws:" in lowercase.')
+    return found
+
+
+def encryption_reply(value: Encryption) -> dict[str, Any]:
+    """Return the shape that answers carry."""
+    key = {} if value.kms_key_arn is None else {"kmsKeyArn": value.kms_key_arn}
+    return {"sseType": value.sse_type, **key}
+
+
+def _encryption_fault(reason: str) -> ValidationException:
+    return ValidationException(reason, fields=[Field("EncryptionConfiguration", reason)])

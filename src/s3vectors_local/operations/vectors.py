@@ -1,0 +1,111 @@
+"""Operations on vectors."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from s3vectors_local import limits
+from s3vectors_local.engine import Engine
+from s3vectors_local.errors import Field, ValidationException
+from s3vectors_local.model import Hit, Mode, NewVector, Query, StoredVector
+from s3vectors_local.operations import references
+from s3vectors_local.operations.shapes import Members
+
+Answer = dict[str, Any]
+_NO_ROW = np.empty(0, np.float32)
+
+
+def put_vectors(engine: Engine, members: Members) -> Answer:
+    """PutVectors."""
+    vectors = [_new(item) for item in members.structures("vectors", count=limits.PUT_VECTORS, required=True)]
+    engine.put_vectors(*references.index(engine, members), vectors)
+    return {}
+
+
+def get_vectors(engine: Engine, members: Members) -> Answer:
+    """GetVectors."""
+    keys = members.texts("keys", count=limits.GET_KEYS, length=limits.KEY_LENGTH, required=True)
+    data, metadata = members.flag("returnData"), members.flag("returnMetadata")
+    vectors = engine.get_vectors(*references.index(engine, members), keys, data=data, metadata=metadata)
+    return {"vectors": [_stored(vector) for vector in vectors]}
+
+
+def delete_vectors(engine: Engine, members: Members) -> Answer:
+    """DeleteVectors."""
+    keys = members.texts("keys", count=limits.DELETE_KEYS, length=limits.KEY_LENGTH, required=True)
+    engine.delete_vectors(*references.index(engine, members), keys)
+    return {}
+
+
+def list_vectors(engine: Engine, members: Members) -> Answer:
+    """ListVectors."""
+    limit = members.number("maxResults", bounds=limits.LIST_VECTORS) or limits.LIST_VECTORS_DEFAULT
+    token = members.text("nextToken", length=limits.LIST_VECTORS_TOKEN_LENGTH)
+    data, metadata = members.flag("returnData"), members.flag("returnMetadata")
+    segment = _segment(members)
+    index = references.index(engine, members)
+    page = engine.list_vectors(*index, limit=limit, token=token, segment=segment, data=data, metadata=metadata)
+    return {"vectors": [_stored(vector) for vector in page.items], "nextToken": page.next_token}
+
+
+def query_vectors(engine: Engine, members: Members) -> Answer:
+    """QueryVectors."""
+    top_k = members.needed_number("topK", bounds=limits.TOP_K)
+    query = members.vector("queryVector")
+    mode = members.text("queryMode", choices=tuple(Mode))
+    token = members.text("nextToken", length=limits.QUERY_TOKEN_LENGTH)
+    distance, metadata = members.flag("returnDistance"), members.flag("returnMetadata")
+    index = references.index(engine, members)
+    _refuse_texts(members)
+    if query is None:
+        raise ValidationException("Must specify queryVector", fields=[Field("queryVector", "Must not be null")])
+    where = members.document("filter")
+    search = Query(query, top_k, where, Mode(mode) if mode else None, metadata=metadata, distance=distance)
+    page, metric = engine.query_vectors(*index, search, token=token)
+    hits = [_hit(hit, distance=distance) for hit in page.items]
+    return {"vectors": hits, "distanceMetric": metric, "nextToken": page.next_token}
+
+
+def _new(item: Members) -> NewVector:
+    key = item.needed_text("key", length=limits.KEY_LENGTH)
+    data = item.vector("data", required=True)
+    metadata = item.document("metadata")
+    return NewVector(key, _NO_ROW if data is None else data, {} if metadata is None else metadata)
+
+
+def _segment(members: Members) -> tuple[int, int]:
+    count = members.number("segmentCount", bounds=limits.SEGMENT_COUNT)
+    index = members.number("segmentIndex", bounds=limits.SEGMENT_INDEX)
+    members.check()
+    if count is None and index is None:
+        return 0, 1
+    if count is None or index is None:
+        raise ValidationException("Must specify both segmentCount and segmentIndex, or neither")
+    if index >= count:
+        raise ValidationException("segmentIndex must be less than segmentCount")
+    return index, count
+
+
+def _refuse_texts(members: Members) -> None:
+    if members.has("queryTexts"):
+        reason = "queryTexts is not supported yet by this engine: it has no text search"
+        raise ValidationException(reason, fields=[Field("queryTexts", reason)])
+
+
+def _stored(vector: StoredVector) -> Answer:
+    answer: Answer = {"key": vector.key}
+    if vector.data is not None:
+        answer["data"] = {"float32": vector.data}
+    if vector.metadata is not None:
+        answer["metadata"] = orjson.Fragment(vector.metadata)
+    return answer
+
+
+def _hit(hit: Hit, *, distance: bool) -> Answer:
+    answer: Answer = {"key": hit.key}
+    if distance:
+        answer["distance"] = hit.distance
+    if hit.metadata is not None:
+        answer["metadata"] = orjson.Fragment(hit.metadata)
+    return answer

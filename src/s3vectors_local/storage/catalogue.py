@@ -1,0 +1,153 @@
+"""Buckets, indexes, policies and tags, as rows. Every function works inside the caller's transaction."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from s3vectors_local.model import Bucket, Encryption, Index, Metric, Mode, NewIndex
+from s3vectors_local.storage.codec import id_range
+
+_INDEX_COLUMNS: Final = """
+    SELECT indexes.id, buckets.name, indexes.name, indexes.created, dimension, metric, non_filterable,
+        indexes.sse_type, indexes.kms_key_arn, mode, generation, rewritten, count
+    FROM indexes JOIN buckets ON buckets.id = bucket_id
+"""
+
+
+def add_bucket(c: sqlite3.Connection, name: str, *, created: int, encryption: Encryption, mode: Mode) -> int:
+    """Insert a bucket and return its id."""
+    row = (name, created, encryption.sse_type, encryption.kms_key_arn, mode)
+    sql = "INSERT INTO buckets (name, created, sse_type, kms_key_arn, default_mode) VALUES (?, ?, ?, ?, ?)"
+    return _inserted(c.execute(sql, row))
+
+
+def bucket(c: sqlite3.Connection, name: str) -> Bucket | None:
+    """Return a bucket, None where there is none."""
+    sql = "SELECT id, name, created, sse_type, kms_key_arn, default_mode, policy FROM buckets WHERE name = ?"
+    row = c.execute(sql, (name,)).fetchone()
+    return _bucket(row) if row else None
+
+
+def buckets(c: sqlite3.Connection, *, prefix: str, after: str, limit: int) -> list[Bucket]:
+    """Return buckets by name."""
+    sql = """
+        SELECT id, name, created, sse_type, kms_key_arn, default_mode, policy FROM buckets
+        WHERE name > ? AND substr(name, 1, length(?)) = ? ORDER BY name LIMIT ?
+    """
+    return [_bucket(row) for row in c.execute(sql, (after, prefix, prefix, limit))]
+
+
+def count_buckets(c: sqlite3.Connection) -> int:
+    """Return how many buckets there are."""
+    return int(c.execute("SELECT count(*) FROM buckets").fetchone()[0])
+
+
+def count_indexes(c: sqlite3.Connection, bucket_id: int) -> int:
+    """Return how many indexes a bucket has."""
+    return int(c.execute("SELECT count(*) FROM indexes WHERE bucket_id = ?", (bucket_id,)).fetchone()[0])
+
+
+def set_policy(c: sqlite3.Connection, bucket_id: int, policy: str | None) -> None:
+    """Replace the bucket's policy; None removes it."""
+    c.execute("UPDATE buckets SET policy = ? WHERE id = ?", (policy, bucket_id))
+
+
+def set_default_mode(c: sqlite3.Connection, bucket_id: int, mode: Mode) -> None:
+    """Set the mode that new indexes take."""
+    c.execute("UPDATE buckets SET default_mode = ? WHERE id = ?", (mode, bucket_id))
+
+
+def remove_bucket(c: sqlite3.Connection, bucket_id: int) -> None:
+    """Delete a bucket without indexes, and its tags."""
+    c.execute("DELETE FROM tags WHERE bucket_id = ?", (bucket_id,))
+    c.execute("DELETE FROM buckets WHERE id = ?", (bucket_id,))
+
+
+def add_index(c: sqlite3.Connection, bucket: Bucket, new: NewIndex, *, created: int) -> int:
+    """Insert an index that takes its bucket's mode, and return its id."""
+    sql = """
+        INSERT INTO indexes
+            (bucket_id, name, created, dimension, metric, non_filterable, sse_type, kms_key_arn, mode)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    """
+    keys = orjson.dumps(new.non_filterable).decode()
+    encryption = new.encryption or bucket.encryption
+    secret = (encryption.sse_type, encryption.kms_key_arn)
+    row = (bucket.id, new.name, created, new.dimension, new.metric, keys, *secret, bucket.default_mode)
+    return _inserted(c.execute(sql, row))
+
+
+def index(c: sqlite3.Connection, bucket: str, name: str) -> Index | None:
+    """Return an index, None where there is none."""
+    row = c.execute(f"{_INDEX_COLUMNS} WHERE buckets.name = ? AND indexes.name = ?", (bucket, name)).fetchone()
+    return _index(row) if row else None
+
+
+def indexes(c: sqlite3.Connection, bucket: Bucket, *, prefix: str, after: str, limit: int) -> list[Index]:
+    """Return indexes of a bucket by name."""
+    sql = f"""
+        {_INDEX_COLUMNS} WHERE bucket_id = ? AND indexes.name > ? AND substr(indexes.name, 1, length(?)) = ?
+        ORDER BY indexes.name LIMIT ?
+    """
+    return [_index(row) for row in c.execute(sql, (bucket.id, after, prefix, prefix, limit))]
+
+
+def set_mode(c: sqlite3.Connection, index_id: int, mode: Mode) -> None:
+    """Set an index's mode."""
+    c.execute("UPDATE indexes SET mode = ? WHERE id = ?", (mode, index_id))
+
+
+def remove_index(c: sqlite3.Connection, index_id: int) -> None:
+    """Delete an index with all that is in it."""
+    bounds = id_range(index_id)
+    c.execute("DELETE FROM vectors WHERE id > ? AND id < ?", bounds)
+    c.execute("DELETE FROM records WHERE id > ? AND id < ?", bounds)
+    c.execute("DELETE FROM tags WHERE index_id = ?", (index_id,))
+    c.execute("DELETE FROM indexes WHERE id = ?", (index_id,))
+
+
+def tags(c: sqlite3.Connection, bucket_id: int, index_id: int) -> dict[str, str]:
+    """Return the tags of a bucket (index_id 0) or of an index."""
+    sql = "SELECT key, value FROM tags WHERE bucket_id = ? AND index_id = ?"
+    return dict(c.execute(sql, (bucket_id, index_id)))
+
+
+def put_tags(c: sqlite3.Connection, bucket_id: int, index_id: int, tags: Mapping[str, str]) -> None:
+    """Add tags, replacing those of equal key."""
+    rows = [(bucket_id, index_id, key, value) for key, value in tags.items()]
+    c.executemany("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)", rows)
+
+
+def remove_tags(c: sqlite3.Connection, bucket_id: int, index_id: int, keys: Iterable[str]) -> None:
+    """Remove tags; absent ones are ignored."""
+    rows = [(bucket_id, index_id, key) for key in keys]
+    c.executemany("DELETE FROM tags WHERE bucket_id = ? AND index_id = ? AND key = ?", rows)
+
+
+def _inserted(cursor: sqlite3.Cursor) -> int:
+    if cursor.lastrowid is None:
+        raise AssertionError("an INSERT gives a row id")
+    return cursor.lastrowid
+
+
+def _bucket(row: tuple[Any, ...]) -> Bucket:
+    id_, name, created, sse_type, kms_key_arn, mode, policy = row
+    return Bucket(id_, name, created, Encryption(sse_type, kms_key_arn), Mode(mode), policy)
+
+
+def _index(row: tuple[Any, ...]) -> Index:
+    id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, *counters = row
+    return Index(
+        id_,
+        bucket_,
+        name,
+        created,
+        dimension,
+        Metric(metric),
+        tuple(orjson.loads(keys)),
+        Encryption(sse_type, kms_key_arn),
+        Mode(mode),
+        *counters,
+    )

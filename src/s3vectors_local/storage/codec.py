@@ -1,0 +1,64 @@
+"""Bytes and values: float32 rows, JSON metadata, record ids. Pure."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from s3vectors_local.model import Float32, Metadata
+
+# A record's id is its index's id and a number that only grows inside the index. So the records of one index lie side
+# by side in the table, in the order of their first write.
+_SEQUENCE_BITS: Final = 40
+
+
+def record_id(index_id: int, sequence: int) -> int:
+    """Return the id of the record that was the `sequence`-th new one of its index, from 1."""
+    return index_id << _SEQUENCE_BITS | sequence
+
+
+def id_range(index_id: int) -> tuple[int, int]:
+    """Return the bounds of an index's record ids: first < id < last."""
+    return index_id << _SEQUENCE_BITS, (index_id + 1) << _SEQUENCE_BITS
+
+
+def sequence(record: int) -> int:
+    """Return the number inside the index."""
+    return record & ((1 << _SEQUENCE_BITS) - 1)
+
+
+def row_bytes(row: Float32) -> bytes:
+    """Return a row as float32, little endian."""
+    return row.astype("<f4", copy=False).tobytes()
+
+
+def rows(blobs: Sequence[bytes], *, dimension: int) -> Float32:
+    """Return the rows, shape (n, dimension)."""
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, dimension)
+
+
+def split(metadata: Metadata, *, non_filterable: Collection[str]) -> tuple[Metadata, Metadata]:
+    """Return the filterable part and the rest."""
+    if not non_filterable:
+        return metadata, {}
+    filterable = {name: value for name, value in metadata.items() if name not in non_filterable}
+    return filterable, {name: value for name, value in metadata.items() if name in non_filterable}
+
+
+def metadata_bytes(metadata: Metadata) -> bytes | None:
+    """Return JSON text, None for an empty object."""
+    return orjson.dumps(metadata) if metadata else None
+
+
+def metadata(text: bytes | None) -> dict[str, Any]:
+    """Return what `metadata_bytes` wrote."""
+    parsed: dict[str, Any] = orjson.loads(text) if text else {}
+    return parsed
+
+
+def join(filterable: bytes | None, other: bytes | None) -> bytes:
+    """Return both parts as the text of one object."""
+    if filterable and other:
+        return filterable[:-1] + b"," + other[1:]
+    return filterable or other or b"{}"

@@ -1,0 +1,234 @@
+"""Connections and transactions over the database: one writer, many readers, and what happens after a failure."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from s3vectors_local.errors import (
+    AccessDeniedException,
+    ServiceUnavailableException,
+    StoreError,
+    StoreFailed,
+    StoreMissing,
+)
+from s3vectors_local.storage import schema
+from s3vectors_local.storage.lock import WriterLock
+
+FILE_NAME: Final = "vectors.sqlite3"
+_BUSY_SECONDS: Final = 10.0
+# Only these say that the medium or the file is at fault; the other classes are mistakes of a caller in this package.
+_MEDIUM: Final = (sqlite3.OperationalError,)
+_BUSY_CODES: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+Connect = Callable[[], sqlite3.Connection]
+
+
+class Store:
+    """Transactions by `read()` and `write()`, for any number of threads.
+
+    After a failed read or write every call raises StoreFailed: what the disk holds is known only after a reopen.
+    """
+
+    def __init__(self, connect: Connect, *, lock: WriterLock | None, shared: bool = False) -> None:
+        """Own the lock. `shared`: every connection would see another database, so all use one, in turn (memory)."""
+        self._connect = connect
+        self._lock = lock
+        self._shared = shared
+        self._writer = connect() if lock or shared else None
+        self._writing = threading.RLock()
+        self._idle: list[sqlite3.Connection] = []
+        self._failure: BaseException | None = None
+        self._closed = False
+
+    @property
+    def read_only(self) -> bool:
+        """True when `write()` is refused."""
+        return self._writer is None
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction; leaving normally means it is committed and synced.
+
+        Leaving by an exception undoes everything. Raises AccessDeniedException when open for reading only.
+        """
+        if self._writer is None:
+            raise AccessDeniedException
+        with self._writing, self._guarded():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection on one consistent view: the last commit before its first statement."""
+        if self._shared:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._guarded():
+            connection = self._borrow()
+            try:
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        """Close every connection and release the lock. Calling it twice is fine."""
+        with self._writing:
+            if self._closed:
+                return
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _borrow(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        if self._closed:
+            self._idle.remove(connection)
+            connection.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreFailed("the engine is closed")
+        if self._failure is not None:
+            raise StoreFailed("an earlier read or write failed: close and reopen") from self._failure
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not self._is_medium(error):
+                raise
+            if error.sqlite_errorcode & 0xFF in _BUSY_CODES:
+                raise ServiceUnavailableException from error
+            self._failure = error
+            raise StoreFailed(f"reading or writing failed ({error}): close and reopen") from error
+
+    @staticmethod
+    def _is_medium(error: sqlite3.DatabaseError) -> bool:
+        # A damaged file is reported as the bare base class.
+        return isinstance(error, _MEDIUM) or type(error) is sqlite3.DatabaseError
+
+
+def open_store(folder: Path | None, *, read_only: bool = False) -> Store:
+    """Open the data in a folder, which a writer creates; None is an empty store in memory.
+
+    Raises StoreLocked, StoreMissing, StoreTooNew, or StoreError for a folder that cannot be used.
+    """
+    if folder is None:
+        store = Store(lambda: _connect(":memory:"), lock=None, shared=True)
+        with store.write() as connection:
+            schema.create(connection)
+        return store
+    if read_only:
+        return _open_reader(folder)
+    return _open_writer(folder)
+
+
+def _open_reader(folder: Path) -> Store:
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise StoreMissing(f"there is no data in {folder}")
+    return _checked(path, lambda: Store(lambda: _connect(path, read_only=True), lock=None))
+
+
+def _open_writer(folder: Path) -> Store:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(folder)
+    except OSError as error:
+        raise StoreError(f"cannot use the folder {folder}: {error.strerror}") from error
+    path = folder / FILE_NAME
+    try:
+        _create(path)
+        return _checked(path, lambda: Store(lambda: _connect(path), lock=lock))
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _create(path: Path) -> None:
+    """Make the tables where there are none, and see to it that the names of the new files are on the disk."""
+    try:
+        connection = _connect(path)
+        try:
+            if schema.is_empty(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                schema.create(connection)
+                connection.execute("COMMIT")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
+    _sync_folder(path.parent)
+    _sync_folder(path.parent.parent)
+
+
+def _checked(path: Path, opened: Callable[[], Store]) -> Store:
+    try:
+        probe = _connect(path, read_only=True)
+        try:
+            if schema.is_empty(probe):
+                raise StoreMissing(f"there is no data in {path.parent} yet")
+            schema.check(probe)
+        finally:
+            probe.close()
+        return opened()
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
+    except StoreError as error:
+        error.args = (f"{path.parent}: {error}", *error.args[1:])
+        raise
+
+
+def _connect(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS)
+    try:
+        # A reader opens the file for writing too, and then forbids itself to: SQLite keeps the readers' marks of a
+        # WAL in a file beside it, and a reader that may not write there could not run beside the writer.
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages of 4 KiB
+            connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")  # bytes
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: really to the disk
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

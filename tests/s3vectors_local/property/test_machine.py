@@ -1,0 +1,177 @@
+"""Random operations on the engine and on a dict, compared after each; one of the operations is a restart."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from s3vectors_local import boto
+from s3vectors_local.engine import open_engine
+
+INDEXES = ("first", "second")
+METRICS = {"first": "cosine", "second": "euclidean"}
+NAMES = st.sampled_from(INDEXES)
+KEYS = st.sampled_from([f"k{number}" for number in range(8)])
+COMPONENTS = st.lists(st.integers(-3, 3), min_size=3, max_size=3).filter(any)
+METADATA = st.fixed_dictionaries(
+    {}, optional={"n": st.integers(0, 3), "t": st.sampled_from(["x", "xy"]), "text": st.text()}
+)
+VECTORS = st.lists(st.tuples(KEYS, COMPONENTS, METADATA), min_size=1, max_size=6)
+Row = tuple[list[int], dict[str, Any]]
+
+
+class Machine(RuleBasedStateMachine):
+    """Two indexes in one bucket, on disk."""
+
+    def __init__(self) -> None:
+        """Begin with a bucket and no index."""
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="s3vectors-"))
+        self.model: dict[str, dict[str, Row]] = {}
+        self._open()
+        self.client.create_vector_bucket(vectorBucketName="demo")
+
+    def _open(self) -> None:
+        self.engine = open_engine(self.folder / "data")
+        self.client = boto.client(self.engine)
+
+    def teardown(self) -> None:
+        """Leave nothing behind; the data must be sound to the end."""
+        assert self.engine.verify() == []
+        self.engine.close()
+        shutil.rmtree(self.folder)
+
+    def _address(self, name: str) -> dict[str, str]:
+        return {"vectorBucketName": "demo", "indexName": name}
+
+    @initialize(name=NAMES)
+    def first_index(self, name: str) -> None:
+        """Have something to work with."""
+        self.create_index(name)
+
+    @rule(name=NAMES)
+    def create_index(self, name: str) -> None:
+        """Create an index; one that is there is a conflict and stays as it is."""
+        shape = {"dataType": "float32", "dimension": 3, "distanceMetric": METRICS[name]}
+        more = {"metadataConfiguration": {"nonFilterableMetadataKeys": ["text"]}}
+        if name in self.model:
+            with pytest.raises(self.client.exceptions.ConflictException):
+                self.client.create_index(**self._address(name), **shape, **more)
+            return
+        self.client.create_index(**self._address(name), **shape, **more)
+        self.model[name] = {}
+
+    @rule(name=NAMES)
+    def delete_index(self, name: str) -> None:
+        """Delete an index; one that is not there is NotFound."""
+        if name not in self.model:
+            with pytest.raises(self.client.exceptions.NotFoundException):
+                self.client.delete_index(**self._address(name))
+            return
+        self.client.delete_index(**self._address(name))
+        del self.model[name]
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), vectors=VECTORS)
+    def put(self, data: st.DataObject, vectors: list[tuple[str, list[int], dict[str, Any]]]) -> None:
+        """Put some vectors; of equal keys the last one counts."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        body = [{"key": key, "data": {"float32": row}, "metadata": metadata} for key, row, metadata in vectors]
+        self.client.put_vectors(**self._address(name), vectors=body)
+        for key, row, metadata in vectors:
+            self.model[name][key] = (row, metadata)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), key=KEYS)
+    def put_half_bad(self, data: st.DataObject, key: str) -> None:
+        """Put a good vector and a bad one: neither is stored."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        body = [{"key": key, "data": {"float32": row}} for row in ([1, 1, 1], [1, 1])]
+        with pytest.raises(self.client.exceptions.ValidationException):
+            self.client.put_vectors(**self._address(name), vectors=body)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), keys=st.lists(KEYS, min_size=1, max_size=4))
+    def delete(self, data: st.DataObject, keys: list[str]) -> None:
+        """Delete some keys, there or not."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        self.client.delete_vectors(**self._address(name), keys=keys)
+        for key in keys:
+            self.model[name].pop(key, None)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), keys=st.lists(KEYS, min_size=1, max_size=4))
+    def get(self, data: st.DataObject, keys: list[str]) -> None:
+        """Get some keys: those that are there, with data and metadata."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        answer = self.client.get_vectors(**self._address(name), keys=keys, returnData=True, returnMetadata=True)
+        found = {each["key"]: (each["data"]["float32"], each["metadata"]) for each in answer["vectors"]}
+        assert found == {key: row for key, row in self.model[name].items() if key in keys}
+        assert len(answer["vectors"]) == len(found)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), query=COMPONENTS, top_k=st.integers(1, 9), wanted=st.none() | st.integers(0, 3))
+    def query(self, data: st.DataObject, query: list[int], top_k: int, wanted: int | None) -> None:
+        """Query, with a filter or without: the distances are those of the nearest matches, in order."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        more = {} if wanted is None else {"filter": {"n": {"$lte": wanted}}}
+        answer = self.client.query_vectors(
+            **self._address(name), queryVector={"float32": query}, topK=top_k, returnDistance=True, **more
+        )["vectors"]
+        matching = {
+            key: _distance(METRICS[name], row, query)
+            for key, (row, metadata) in self.model[name].items()
+            if wanted is None or ("n" in metadata and metadata["n"] <= wanted)
+        }
+        found = [each["distance"] for each in answer]
+        assert found == sorted(found)
+        assert found == pytest.approx(sorted(matching.values())[:top_k], abs=1e-5)
+        assert len({each["key"] for each in answer}) == len(answer)
+        for each in answer:
+            assert each["distance"] == pytest.approx(matching[each["key"]], abs=1e-5)
+
+    @rule()
+    def restart(self) -> None:
+        """Close, and open what is on the disk."""
+        self.engine.close()
+        self._open()
+
+    @invariant()
+    def lists_are_the_model(self) -> None:
+        """Compare the lists of indexes and of their keys with the dict."""
+        names = [each["indexName"] for each in self.client.list_indexes(vectorBucketName="demo")["indexes"]]
+        assert names == sorted(self.model)
+        for name in names:
+            pages = self.client.get_paginator("list_vectors").paginate(**self._address(name), maxResults=3)
+            keys = [each["key"] for page in pages for each in page["vectors"]]
+            assert sorted(keys) == sorted(self.model[name])
+            assert self.engine.get_index("demo", name).count == len(keys)
+
+
+def _distance(metric: str, row: list[int], query: list[int]) -> float:
+    a, b = np.array(row, float), np.array(query, float)
+    if metric == "euclidean":
+        return float(((a - b) ** 2).sum())
+    return float(1 - (a @ b) / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+class TestMachine(Machine.TestCase):  # type: ignore[misc,valid-type]
+    """A short run, in every `make test`."""
+
+    settings = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=CHECKS)
+
+
+@pytest.mark.slow
+class TestMachineForLong(Machine.TestCase):  # type: ignore[misc,valid-type]
+    """A long run."""
+
+    settings = settings(max_examples=400, stateful_step_count=60, deadline=None, suppress_health_check=CHECKS)
