@@ -1,0 +1,72 @@
+"""Manifests in an SQLite file."""
+
+import dataclasses
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import orjson
+
+from nestor.domain import Manifest, Modality, Status
+
+
+class SqliteManifests:
+    """One row an asset. Durable on return: write-ahead log, synced at every commit. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file at `path`, and the folders above it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        # Two processes may write (an ingest and a delete): the second waits for the first, up to the timeout.
+        self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS manifest "
+            "(object_id TEXT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, document BLOB NOT NULL) WITHOUT ROWID"
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._database.close()
+
+    def get(self, object_id: str) -> Manifest | None:
+        """Return the manifest of the asset, None when there is none."""
+        rows = self._read("SELECT document FROM manifest WHERE object_id = ?", object_id)
+        return _decode(rows[0]) if rows else None
+
+    def put(self, manifests: Sequence[Manifest]) -> None:
+        """Store all of them or none."""
+        rows = [(manifest.object_id, manifest.uri, orjson.dumps(manifest)) for manifest in manifests]
+        self._write("INSERT OR REPLACE INTO manifest VALUES (?, ?, ?)", rows)
+
+    def delete(self, object_ids: Sequence[str]) -> None:
+        """Forget the assets."""
+        self._write("DELETE FROM manifest WHERE object_id = ?", [(object_id,) for object_id in object_ids])
+
+    def all(self) -> Iterator[Manifest]:
+        """Yield every manifest, ordered by URI."""
+        yield from map(_decode, self._read("SELECT document FROM manifest ORDER BY uri"))
+
+    def _read(self, statement: str, *values: str) -> list[bytes]:
+        with self._lock:
+            return [document for (document,) in self._database.execute(statement, values)]
+
+    def _write(self, statement: str, rows: Sequence[tuple[str | bytes, ...]]) -> None:
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(statement, rows)
+
+
+_FIELDS = {field.name for field in dataclasses.fields(Manifest)}
+
+
+def _decode(document: bytes) -> Manifest:
+    values = {name: value for name, value in orjson.loads(document).items() if name in _FIELDS}
+    values["status"] = Status(values["status"])
+    values["modality"] = None if values["modality"] is None else Modality(values["modality"])
+    for name in ("dimensions", "tags", "warnings"):
+        values[name] = tuple(values[name])
+    return Manifest(**values)

@@ -1,0 +1,79 @@
+"""The command line: parse, call one use case, print. Data goes to stdout, words go to stderr."""
+
+import io
+import sys
+from pathlib import Path
+
+import click
+
+import nestor
+from nestor.cli import assets, demo, ingest, search
+from nestor.errors import (
+    EmbeddingFailed,
+    HomeBusy,
+    MissingExtra,
+    NestorError,
+    UnreadableFile,
+    VectorsError,
+)
+from nestor.settings import Settings
+
+EXIT_CODES: dict[type[NestorError], int] = {
+    UnreadableFile: 1,
+    NestorError: 2,
+    MissingExtra: 3,
+    VectorsError: 4,
+    HomeBusy: 5,
+    EmbeddingFailed: 6,
+}
+"""The nearest class decides. 0 is success, 1 also `some files were not ingested`, 130 an interruption."""
+
+
+EXIT_CODES_IN_WORDS = """\b
+Exit codes:
+  0    done
+  1    some files could not be read
+  2    wrong input or usage
+  3    an optional part is not installed
+  4    the vector store failed or refused
+  5    another process is writing to this home
+  6    the embedder failed
+  130  interrupted: the same command again does the rest
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES_IN_WORDS)
+@click.version_option(nestor.__version__, prog_name="nestor")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder where everything is kept (default: $NESTOR_HOME or ~/.nestor).",
+)
+@click.pass_context
+def cli(context: click.Context, home: Path | None) -> None:
+    """Find moments in text, documents, images, audio and video by meaning."""
+    context.obj = Settings.from_environment(home=home)
+
+
+for command in (ingest.ingest, search.search, assets.status, assets.assets, assets.delete, demo.demo):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the console script."""
+    # Data and words keep their order also where both go to one file.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "Interrupted. What was reported as stored is stored; the same command again does the rest.", err=True
+        )
+        sys.exit(130)
+    except NestorError as error:
+        click.echo(f"nestor: {error}", err=True)
+        sys.exit(next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES))

@@ -1,0 +1,97 @@
+"""`nestor ingest`."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nestor.cli.output import print_json, print_table, say, table, with_progress
+from nestor.settings import Settings
+
+CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--collection", default="", help="File the assets under this name.")
+@click.option("--tag", "tags", multiple=True, help="A tag for the assets; may be given several times.")
+@click.option("--segment-seconds", type=float, default=5.0, show_default=True, help="Audio and video: 1 to 30.")
+@click.option("--segment-characters", type=int, default=1000, show_default=True, help="Text: 800 to 50,000.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=CPUS, help="Processes that read files.")
+@click.option("--ocr", is_flag=True, help="Read the words in pictures (extra: nestor[ocr]).")
+@click.option("--speech", is_flag=True, help="Write down what is said (extra: nestor[speech]).")
+@click.option("--max-bytes", type=int, help="Refuse larger files.")
+@click.option("--max-pixels", type=int, help="Refuse larger pictures.")
+@click.option("--max-pages", type=int, help="Refuse longer documents.")
+@click.option("--max-seconds", type=float, help="Refuse longer media.")
+@click.option("--timeout-seconds", type=float, help="Give up on a file after this time.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def ingest(
+    settings: Settings,
+    /,
+    *,
+    paths: tuple[Path, ...],
+    collection: str,
+    tags: tuple[str, ...],
+    jobs: int,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Embed files and folders and keep them, at every size.
+
+    Unchanged files are skipped, changed ones replaced. Interrupted? Run it again: it goes on where it stopped.
+    """
+    from nestor import media
+    from nestor.ingest import Labels, Report
+    from nestor.wiring import Nestor
+
+    started = time.monotonic()
+    read_options = media.ReadOptions(**{name: value for name, value in options.items() if value is not None})
+    labels = Labels(collection, tags)
+    files = list(media.discover(paths))
+    report = Report()
+    with Nestor(settings) as nestor:
+        outcomes = nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs)
+        for outcome in with_progress(outcomes, total=len(files), label=lambda outcome: outcome.path.name):
+            report.add(outcome)
+    seconds = time.monotonic() - started
+    if as_json:
+        print_json(_document(report, seconds))
+    else:
+        _print(report, seconds)
+    return 1 if report.failures else 0
+
+
+def _document(report: Any, seconds: float) -> dict[str, Any]:
+    return {
+        "stored": report.stored,
+        "skipped": report.skipped,
+        "segments": report.segments,
+        "modalities": report.modalities,
+        "failures": [
+            {"path": str(failure.path), "reason": failure.reason, "message": failure.message}
+            for failure in report.failures
+        ],
+        "warnings": [{"path": str(path), "message": message} for path, message in report.warnings],
+        "took_seconds": round(seconds, 3),
+    }
+
+
+def _print(report: Any, seconds: float) -> None:
+    rows = table("modality", "segments", numbers=["segments"])
+    for modality, segments in sorted(report.modalities.items()):
+        rows.add_row(modality, f"{segments:,}")
+    if report.modalities:
+        print_table(rows)
+    for path, message in report.warnings:
+        say(f"note: {path}: {message}")
+    for failure in report.failures:
+        say(f"not ingested ({failure.reason}): {failure.message}")
+    rate = report.stored / seconds if seconds else 0
+    say(
+        f"{report.stored:,} stored ({report.segments:,} segments), {report.skipped:,} unchanged, "
+        f"{len(report.failures):,} not ingested, in {seconds:.1f} s ({rate:.1f} files/s)."
+    )

@@ -1,0 +1,324 @@
+"""Files in, nested embeddings in every index out: idempotent, resumable, nothing stale left.
+
+The order of writes makes a crash at any point harmless:
+
+1. the manifest says STORING, with the number of keys that may exist from now on;
+2. the rows are put into every index (same keys, so that a second run replaces them);
+3. keys and thumbnails beyond the new number of segments are removed;
+4. the manifest says STORED.
+
+A run that finds an asset not STORED, or stored from other content, does all four again.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nestor import media
+from nestor.domain import (
+    DIMENSIONS,
+    Embedding,
+    Manifest,
+    Metadata,
+    Reading,
+    Scalar,
+    Segment,
+    Status,
+    object_id,
+    segment_key,
+)
+from nestor.errors import InvalidInput, UnreadableFile
+from nestor.nesting import nest
+from nestor.ports import Embedder, Manifests, Thumbnails, VectorRow, Vectors
+
+BATCH_SEGMENTS = 256
+"""Segments embedded and stored together; a crash costs at most this much work again."""
+
+EXCERPT_BYTES = 2_000
+"""UTF-8 bytes of a segment's text kept in its metadata, far below the service's 40 KB for all of it."""
+
+LABEL_BYTES = 800
+"""UTF-8 bytes for collection and tags together; filterable metadata may take 2,048 in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the user files the assets under. Raises InvalidInput where they are too long to be filterable."""
+
+    collection: str = ""
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the sizes before anything is read."""
+        if any(not tag.strip() for tag in self.tags):
+            raise InvalidInput("A tag is empty: give every --tag some text.")
+        if sum(len(label.encode()) for label in (self.collection, *self.tags)) > LABEL_BYTES:
+            raise InvalidInput(f"Collection and tags together may take {LABEL_BYTES} bytes of UTF-8: shorten them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One file that was not ingested, and why."""
+
+    path: Path
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file."""
+
+    path: Path
+    manifest: Manifest | None = None
+    """As stored; None when it failed."""
+    skipped: bool = False
+    """Unchanged since it was stored."""
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did."""
+
+    stored: int = 0
+    skipped: int = 0
+    segments: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[tuple[Path, str]] = field(default_factory=list)
+    modalities: dict[str, int] = field(default_factory=dict)
+    """Segments stored, by modality."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file."""
+        if outcome.failure is not None:
+            self.failures.append(outcome.failure)
+        elif outcome.skipped:
+            self.skipped += 1
+        elif (manifest := outcome.manifest) is not None:
+            self.stored += 1
+            self.segments += manifest.segments
+            self.warnings += [(outcome.path, warning) for warning in manifest.warnings]
+            modality = str(manifest.modality)
+            self.modalities[modality] = self.modalities.get(modality, 0) + manifest.segments
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One file read and not yet stored."""
+
+    path: Path
+    reading: Reading
+    before: Manifest | None
+    after: Manifest
+
+
+class Ingest:
+    """Reads files, embeds their segments and keeps them in every index."""
+
+    def __init__(
+        self,
+        *,
+        embedder: Embedder,
+        vectors: Vectors,
+        manifests: Manifests,
+        thumbnails: Thumbnails,
+        dimensions: Sequence[int] = DIMENSIONS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Work through these ports."""
+        self._embedder = embedder
+        self._vectors = vectors
+        self._manifests = manifests
+        self._thumbnails = thumbnails
+        self._dimensions = tuple(dimensions)
+        self._clock = clock
+
+    def run(
+        self,
+        files: Iterable[Path],
+        *,
+        labels: Labels | None = None,
+        options: media.ReadOptions | None = None,
+        jobs: int = 1,
+    ) -> Iterator[Outcome]:
+        """Yield what became of each file, as soon as it is durable; the work happens while iterating.
+
+        A file that cannot be read becomes a failure and the rest go on; what an earlier run stored of it stays.
+        Raises EmbedderMismatch before anything is read, EmbeddingFailed and VectorsError when the work cannot go on:
+        run again to complete it.
+        """
+        labels = labels or Labels()
+        options = options or media.ReadOptions()
+        self._vectors.prepare(self._dimensions, embedder=self._embedder.id)
+        planned: dict[Path, tuple[Manifest | None, Manifest]] = {}
+        ready: list[Outcome] = []
+
+        def to_read() -> Iterator[Path]:
+            for path in _once(files):
+                before, after = self._plan(path, labels, options)
+                if before is not None and _unchanged(before, after):
+                    ready.append(Outcome(path, manifest=before, skipped=True))
+                else:
+                    planned[path] = (before, after)
+                    yield path
+
+        # One batch is stored in a thread while the next is read and embedded.
+        with media.ReaderPool(jobs, options) as pool, ThreadPoolExecutor(1, "nestor-store") as thread:
+            batch: list[_Read] = []
+            storing: deque[Future[list[Outcome]]] = deque()
+            for path, result in pool.read_all(to_read()):
+                before, after = planned.pop(path)
+                if isinstance(result, UnreadableFile):
+                    ready.append(self._fail(path, before, after, result))
+                else:
+                    batch.append(_Read(path, result, before, after))
+                if sum(len(read.reading.segments) for read in batch) >= BATCH_SEGMENTS:
+                    storing.append(thread.submit(self._store, batch, self._embed(batch)))
+                    batch = []
+                while len(storing) > 1:
+                    ready += storing.popleft().result()
+                yield from _drain(ready)
+            if batch:
+                storing.append(thread.submit(self._store, batch, self._embed(batch)))
+            while storing:
+                ready += storing.popleft().result()
+            yield from _drain(ready)
+
+    def _embed(self, batch: Sequence[_Read]) -> dict[int, Embedding]:
+        segments = [segment for read in batch for segment in read.reading.segments]
+        return nest(self._embedder.embed_segments(segments), self._dimensions)
+
+    def _plan(self, path: Path, labels: Labels, options: media.ReadOptions) -> tuple[Manifest | None, Manifest]:
+        uri = path.absolute().as_uri()
+        before = self._manifests.get(object_id(uri))
+        try:
+            content_hash, size = media.fingerprint(path, options), path.stat().st_size
+        except (OSError, UnreadableFile):
+            # The reader will meet the same trouble and has the words for it.
+            content_hash, size = "", 0
+        after = Manifest(
+            uri=uri,
+            status=Status.STORED,
+            segments=0,
+            content_hash=content_hash,
+            embedder=self._embedder.id,
+            dimensions=self._dimensions,
+            file_name=_readable(path.name),
+            size_bytes=size,
+            collection=labels.collection,
+            tags=labels.tags,
+            uploaded_at=before.uploaded_at if before else int(self._clock()),
+        )
+        return before, after
+
+    def _fail(self, path: Path, before: Manifest | None, after: Manifest, error: UnreadableFile) -> Outcome:
+        # What an earlier run stored stays searchable; only an asset that has nothing stored is marked FAILED.
+        if before is None or before.status is Status.FAILED:
+            failed = replace(after, status=Status.FAILED, content_hash="", reason=f"{error.reason}: {error}")
+            self._manifests.put([failed])
+        return Outcome(path, failure=Failure(path, error.reason, str(error)))
+
+    def _store(self, batch: Sequence[_Read], sizes: Mapping[int, Embedding]) -> list[Outcome]:
+        batch = [replace(read, after=_described(read.after, read.reading)) for read in batch]
+        self._manifests.put([_storing(read) for read in batch])
+        keyed = [(read.after, segment) for read in batch for segment in read.reading.segments]
+        for dimension, embeddings in sizes.items():
+            self._vectors.put(dimension, _rows(keyed, embeddings))
+        for manifest, segment in keyed:
+            if segment.image is not None:
+                self._thumbnails.put(manifest.object_id, segment.index, segment.image)
+        self._remove_stale(batch)
+        self._manifests.put([read.after for read in batch])
+        return [Outcome(read.path, manifest=read.after) for read in batch]
+
+    def _remove_stale(self, batch: Sequence[_Read]) -> None:
+        shrunk = [read for read in batch if read.before and read.before.segments > read.after.segments]
+        keys = [
+            segment_key(read.after.object_id, index)
+            for read in shrunk
+            if read.before
+            for index in range(read.after.segments, read.before.segments)
+        ]
+        for dimension in self._dimensions if keys else ():
+            self._vectors.delete(dimension, keys)
+        for read in shrunk:
+            self._thumbnails.delete(read.after.object_id, from_index=read.after.segments)
+
+
+def _once(files: Iterable[Path]) -> Iterator[Path]:
+    seen = set()
+    for path in files:
+        if (absolute := path.absolute()) not in seen:
+            seen.add(absolute)
+            yield path
+
+
+def _drain(outcomes: list[Outcome]) -> Iterator[Outcome]:
+    while outcomes:
+        yield outcomes.pop(0)
+
+
+def _unchanged(before: Manifest, after: Manifest) -> bool:
+    return before.status is Status.STORED and all(
+        getattr(before, name) == getattr(after, name)
+        for name in ("content_hash", "embedder", "dimensions", "file_name", "collection", "tags")
+    )
+
+
+def _described(manifest: Manifest, reading: Reading) -> Manifest:
+    return replace(
+        manifest,
+        segments=len(reading.segments),
+        modality=reading.modality,
+        content_type=reading.content_type,
+        warnings=reading.warnings,
+    )
+
+
+def _storing(read: _Read) -> Manifest:
+    earlier = read.before.segments if read.before else 0
+    return replace(read.after, status=Status.STORING, segments=max(earlier, read.after.segments))
+
+
+def _rows(keyed: Sequence[tuple[Manifest, Segment]], embeddings: Embedding) -> list[VectorRow]:
+    return [
+        VectorRow(segment_key(manifest.object_id, segment.index), embedding, metadata_of(manifest, segment))
+        for (manifest, segment), embedding in zip(keyed, embeddings, strict=True)
+    ]
+
+
+def metadata_of(manifest: Manifest, segment: Segment) -> Metadata:
+    """Return what is stored beside the vector: the same for every size, None and empty values left out."""
+    span = segment.span
+    everything: dict[str, Scalar | list[str] | None] = {
+        "object_id": manifest.object_id,
+        "modality": str(segment.modality),
+        "file_name": manifest.file_name,
+        "content_type": manifest.content_type,
+        "segment_index": segment.index,
+        "start_char": span.start_char,
+        "end_char": span.end_char,
+        "page": span.page,
+        "start_seconds": span.start_seconds,
+        "end_seconds": span.end_seconds,
+        "uploaded_at": manifest.uploaded_at,
+        "collection": manifest.collection or None,
+        "tags": list(manifest.tags) or None,
+        "source_uri": manifest.uri,
+        "text": _excerpt(segment.text) or None,
+    }
+    return {key: value for key, value in everything.items() if value is not None}
+
+
+def _readable(name: str) -> str:
+    # Bytes of a file name that are no UTF-8 come from the system as lone surrogates, which no document may hold.
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _excerpt(text: str) -> str:
+    # A cut inside a character would leave broken bytes: they are dropped.
+    return text.encode("utf-8", "replace")[:EXCERPT_BYTES].decode("utf-8", "ignore").strip()

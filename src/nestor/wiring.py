@@ -1,0 +1,123 @@
+"""The composition root: settings in, use cases out. The only module of Nestor that knows the engine."""
+
+import functools
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from nestor.adapters.manifests import SqliteManifests
+from nestor.adapters.thumbnails import FolderThumbnails
+from nestor.errors import HomeBusy, InvalidInput, VectorsError
+from nestor.ingest import Ingest
+from nestor.library import Library
+from nestor.ports import Embedder, Vectors
+from nestor.search import Search
+from nestor.settings import Settings
+
+
+class Nestor:
+    """Everything wired for one home; each part is opened when it is first asked for. A context manager.
+
+    `read_only` lets several processes look while another one writes.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool = False, embedder: Embedder | None = None) -> None:
+        """Wire by these settings, with the local embedder unless another one is given.
+
+        Raises HomeBusy from the first use when another process is writing.
+        """
+        self.settings = settings
+        self._embedder = embedder
+        self._read_only = read_only
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Close on leaving."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close what was opened."""
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened; nothing can be used after it."""
+        self._closing.close()
+
+    @functools.cached_property
+    def ingest(self) -> Ingest:
+        """Files in."""
+        return Ingest(
+            embedder=self.embedder, vectors=self.vectors, manifests=self.manifests, thumbnails=self.thumbnails
+        )
+
+    @functools.cached_property
+    def search(self) -> Search:
+        """Questions in, hits out."""
+        return Search(embedder=self.embedder, vectors=self.vectors)
+
+    @functools.cached_property
+    def library(self) -> Library:
+        """What is stored."""
+        return Library(vectors=self.vectors, manifests=self.manifests, thumbnails=self.thumbnails)
+
+    @functools.cached_property
+    def embedder(self) -> Embedder:
+        """The embedder of files and questions."""
+        if self._embedder is not None:
+            return self._embedder
+        from nestor.adapters.local import LocalEmbedder
+
+        return LocalEmbedder()
+
+    @functools.cached_property
+    def manifests(self) -> SqliteManifests:
+        """What is stored, by asset."""
+        manifests = SqliteManifests(self.settings.home / "manifests.sqlite")
+        self._closing.callback(manifests.close)
+        return manifests
+
+    @functools.cached_property
+    def thumbnails(self) -> FolderThumbnails:
+        """Pictures of segments."""
+        return FolderThumbnails(self.settings.home / "thumbnails")
+
+    @functools.cached_property
+    def vectors(self) -> Vectors:
+        """The indexes, whichever transport is behind the client."""
+        from nestor.adapters.s3vectors import S3Vectors
+
+        return S3Vectors(self.client, bucket=self.settings.vector_bucket)
+
+    @functools.cached_property
+    def client(self) -> Any:
+        """The boto3 `s3vectors` client: this process, `endpoint_url` or AWS."""
+        from nestor.adapters.s3vectors import client_config
+
+        if self.settings.vectors == "embedded":
+            return self._embedded_client(client_config())
+        import boto3
+
+        session = boto3.session.Session(region_name=self.settings.region)
+        region = session.region_name or ("us-east-1" if self.settings.endpoint_url else None)
+        if region is None:
+            raise InvalidInput("No AWS region is known: set AWS_REGION, or a region in the AWS profile.")
+        return session.client(
+            "s3vectors", endpoint_url=self.settings.endpoint_url, region_name=region, config=client_config()
+        )
+
+    def _embedded_client(self, config: Any) -> Any:
+        from s3vectors_local import boto, errors, open_engine
+
+        folder = self.settings.home / "vectors"
+        try:
+            engine = open_engine(folder, read_only=self._read_only and folder.exists())
+        except errors.StoreLocked as error:
+            raise HomeBusy(
+                f"Another process is writing to {self.settings.home} ({error}). Wait for it, or use another --home."
+            ) from error
+        except errors.StoreError as error:
+            raise VectorsError(f"Cannot use {folder}: {error}", code=type(error).__name__) from error
+        self._closing.callback(engine.close)
+        return boto.client(engine, config=config)
