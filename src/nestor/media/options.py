@@ -62,7 +62,7 @@ def require_extras(options: ReadOptions) -> None:
     """Raise MissingExtra when the options ask for a part that is not installed."""
     for extra in _EXTRAS:
         if getattr(options, extra) and (missing := _missing(extra)):
-            raise MissingExtra(f"{extra}=True needs {' and '.join(missing)}: pip install 'nestor[{extra}]'")
+            raise MissingExtra(f"{extra} needs what is not installed: pip install {' '.join(missing)}")
 
 
 def _missing(extra: str) -> list[str]:

@@ -53,5 +53,5 @@ def test_over_http_everything_is_the_same(
         question = nestor.search.words("They sleep in the air.")
         assert remote.search.ask(question).hits == pytest.approx(nestor.search.ask(question).hits)
     nowhere = Settings(home=tmp_path / "remote", vectors="aws", endpoint_url="http://127.0.0.1:9")
-    with Nestor(nowhere, embedder=nestor.embedder) as lost, pytest.raises(VectorsUnavailable, match="127.0.0.1:9"):
+    with Nestor(nowhere, embedder=nestor.embedder) as lost, pytest.raises(VectorsUnavailable, match=r"127\.0\.0\.1:9"):
         lost.search.ask(question)

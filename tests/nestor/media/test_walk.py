@@ -147,6 +147,6 @@ def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch,
     """Asked for and not there."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert extras() == {"ocr": False, "speech": False}
-    for option in ("ocr", "speech"):
-        with pytest.raises(MissingExtra, match=rf"pip install 'nestor\[{option}\]'"):
+    for option, package in (("ocr", "rapidocr"), ("speech", "pocketsphinx")):
+        with pytest.raises(MissingExtra, match=rf"pip install .*{package}"):
             read(tmp_path / "a.txt", ReadOptions(**{option: True}))

