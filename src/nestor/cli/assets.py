@@ -54,7 +54,9 @@ def _print_status(document: dict[str, Any]) -> None:
     indexes = table("index", "vectors", numbers=["vectors"])
     for name, count in document["indexes"].items():
         indexes.add_row(name, f"{count:,}")
+    click.echo()
     print_table(indexes)
+    click.echo()
     extras = ", ".join(f"{name} {'found' if found else 'not installed'}" for name, found in document["extras"].items())
     click.echo(f"home      {document['home']} ({bytes_in_words(document['disk_bytes'])})")
     click.echo(f"vectors   {document['vectors']}, bucket {document['vector_bucket']}")

@@ -49,7 +49,7 @@ def demo(context: click.Context, *, samples: Path) -> None:
         "\nTry next:\n"
         f"  export NESTOR_HOME={settings.home}\n"
         '  .venv/bin/nestor search "your own words" --where modality=image\n'
-        "  .venv/bin/nestor search --image samples/images/coco/000000358083.jpg --all-dimensions\n"
+        "  .venv/bin/nestor search --image samples/images/cat-mirror.jpg --all-dimensions\n"
         "  .venv/bin/nestor ingest ~/Documents --collection mine\n"
         "  .venv/bin/nestor status"
     )

@@ -90,8 +90,8 @@ def _print(report: Any, seconds: float) -> None:
         say(f"note: {path}: {message}")
     for failure in report.failures:
         say(f"not ingested ({failure.reason}): {failure.message}")
-    rate = report.stored / seconds if seconds else 0
+    rate = f" ({report.stored / seconds:.1f} files/s)" if report.stored else ""
     say(
         f"{report.stored:,} stored ({report.segments:,} segments), {report.skipped:,} unchanged, "
-        f"{len(report.failures):,} not ingested, in {seconds:.1f} s ({rate:.1f} files/s)."
+        f"{len(report.failures):,} not ingested, in {seconds:.1f} s{rate}."
     )

@@ -61,10 +61,14 @@ def place_of(hit: Hit) -> str:
     if "page" in metadata:
         return f"p. {metadata['page']}"
     if "start_seconds" in metadata:
-        return f"{metadata['start_seconds']:.4g}-{metadata['end_seconds']:.4g} s"
+        return f"{_seconds(metadata['start_seconds'])}-{_seconds(metadata['end_seconds'])} s"
     if metadata.get("segment_index"):
         return f"part {int(str(metadata['segment_index'])) + 1}"
     return ""
+
+
+def _seconds(value: object) -> str:
+    return f"{float(str(value)):.1f}".removesuffix(".0")
 
 
 def name_of(hit: Hit, room: int = 200) -> str:
@@ -100,7 +104,7 @@ def print_table(table: "Table") -> None:
     console = Console(file=sys.stdout, width=width(), highlight=False)
     with console.capture() as captured:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n")))
+    click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")).strip("\n"))
 
 
 def table(*columns: str, numbers: Iterable[str] = (), filling: str | None = None) -> "Table":

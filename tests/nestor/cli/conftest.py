@@ -53,9 +53,8 @@ def library(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     answer = run(
         home,
         "ingest",
-        *(samples / name for name in ("audio", "docx", "text", "images/coco", "pdf/10.21105.jose.00032.pdf")),
-        samples / "videos/nasa_13013.mp4",
-        samples / "images/openstax/ANTHRO_Figure_12_01_004.jpg",
+        *(samples / name for name in ("audio", "docx", "text", "pdf/nbgrader.pdf", "images/bonobos.jpg", "images/cat-mirror.jpg", "images/kitchen.jpg")),
+        samples / "videos/nasa.mp4",
         "--collection",
         "samples",
     )
