@@ -53,7 +53,18 @@ def library(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     answer = run(
         home,
         "ingest",
-        *(samples / name for name in ("audio", "docx", "text", "pdf/nbgrader.pdf", "images/bonobos.jpg", "images/cat-mirror.jpg", "images/kitchen.jpg")),
+        *(
+            samples / name
+            for name in (
+                "audio",
+                "docx",
+                "text",
+                "pdf/nbgrader.pdf",
+                "images/bonobos.jpg",
+                "images/cat-mirror.jpg",
+                "images/kitchen.jpg",
+            )
+        ),
         samples / "videos/nasa.mp4",
         "--collection",
         "samples",
