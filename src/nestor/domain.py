@@ -1,9 +1,11 @@
 """The words of Nestor as frozen values; no I/O."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:  # the command line starts without NumPy
@@ -132,6 +134,11 @@ class Manifest:
     def object_id(self) -> str:
         """The asset's stable id."""
         return object_id(self.uri)
+
+
+def file_uri(path: Path) -> str:
+    """Return the address of a file: absolute, without `..`, links not followed."""
+    return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - pathlib's absolute() keeps `..`
 
 
 def object_id(uri: str) -> str:

@@ -10,7 +10,8 @@ NestorError
 ├── VectorsError            the vector store answered with an error
 │   ├── VectorsUnavailable      throttled, or for the moment not there: try again
 │   └── VectorsDenied           the credentials do not allow it
-└── HomeBusy                another process is writing to this home
+└── HomeUnusable            the home cannot be read or written: no permission, no space
+    └── HomeBusy                another process is writing to it
 """
 
 
@@ -80,7 +81,11 @@ class VectorsDenied(VectorsError):
     """The credentials do not allow the call."""
 
 
-class HomeBusy(NestorError):
+class HomeUnusable(NestorError):
+    """The home cannot be read or written: no permission, no space, a damaged file."""
+
+
+class HomeBusy(HomeUnusable):
     """Another process is writing to this home."""
 
     retryable = True

@@ -27,6 +27,7 @@ from nestor.domain import (
     Scalar,
     Segment,
     Status,
+    file_uri,
     object_id,
     segment_key,
 )
@@ -35,7 +36,10 @@ from nestor.nesting import nest
 from nestor.ports import Embedder, Manifests, Thumbnails, VectorRow, Vectors
 
 BATCH_SEGMENTS = 256
-"""Segments embedded and stored together; a crash costs at most this much work again."""
+"""Segments embedded and stored together at most; a crash costs two batches of work."""
+
+BATCH_SECONDS = 1.0
+"""A batch waits no longer for more segments, so that progress shows and is kept."""
 
 EXCERPT_BYTES = 2_000
 """UTF-8 bytes of a segment's text kept in its metadata, far below the service's 40 KB for all of it."""
@@ -169,6 +173,7 @@ class Ingest:
         # One batch is stored in a thread while the next is read and embedded.
         with media.ReaderPool(jobs, options) as pool, ThreadPoolExecutor(1, "nestor-store") as thread:
             batch: list[_Read] = []
+            begun = time.monotonic()
             storing: deque[Future[list[Outcome]]] = deque()
             for path, result in pool.read_all(to_read()):
                 before, after = planned.pop(path)
@@ -176,9 +181,9 @@ class Ingest:
                     ready.append(self._fail(path, before, after, result))
                 else:
                     batch.append(_Read(path, result, before, after))
-                if sum(len(read.reading.segments) for read in batch) >= BATCH_SEGMENTS:
+                if _is_full(batch, since=begun):
                     storing.append(thread.submit(self._store, batch, self._embed(batch)))
-                    batch = []
+                    batch, begun = [], time.monotonic()
                 while len(storing) > 1:
                     ready += storing.popleft().result()
                 yield from _drain(ready)
@@ -193,7 +198,7 @@ class Ingest:
         return nest(self._embedder.embed_segments(segments), self._dimensions)
 
     def _plan(self, path: Path, labels: Labels, options: media.ReadOptions) -> tuple[Manifest | None, Manifest]:
-        uri = path.absolute().as_uri()
+        uri = file_uri(path)
         before = self._manifests.get(object_id(uri))
         try:
             content_hash, size = media.fingerprint(path, options), path.stat().st_size
@@ -252,9 +257,14 @@ class Ingest:
 def _once(files: Iterable[Path]) -> Iterator[Path]:
     seen = set()
     for path in files:
-        if (absolute := path.absolute()) not in seen:
-            seen.add(absolute)
+        if (uri := file_uri(path)) not in seen:
+            seen.add(uri)
             yield path
+
+
+def _is_full(batch: Sequence[_Read], *, since: float) -> bool:
+    segments = sum(len(read.reading.segments) for read in batch)
+    return segments >= BATCH_SEGMENTS or (segments > 0 and time.monotonic() - since > BATCH_SECONDS)
 
 
 def _drain(outcomes: list[Outcome]) -> Iterator[Outcome]:

@@ -54,6 +54,11 @@ class Library:
         self._manifests.delete([manifest.object_id])
         return manifest
 
+    def below(self, uri: str) -> list[Manifest]:
+        """Return the manifests of all assets in the folder at `uri`, and of an asset of exactly that address."""
+        folder = uri.rstrip("/") + "/"
+        return [each for each in self._manifests.all() if each.uri == uri or each.uri.startswith(folder)]
+
     def counts(self, dimensions: tuple[int, ...]) -> Counts:
         """Count assets and segments by modality, and the vectors of each index by listing it."""
         assets: dict[str, int] = {}

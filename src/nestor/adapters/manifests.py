@@ -4,28 +4,32 @@ import dataclasses
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 
 from nestor.domain import Manifest, Modality, Status
+from nestor.errors import HomeUnusable
 
 
 class SqliteManifests:
     """One row an asset. Durable on return: write-ahead log, synced at every commit. Threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file at `path`, and the folders above it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Open or create the file at `path`, and the folders above it. Every method may raise HomeUnusable."""
+        self._path = path
         self._lock = threading.Lock()
-        # Two processes may write (an ingest and a delete): the second waits for the first, up to the timeout.
-        self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS manifest "
-            "(object_id TEXT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, document BLOB NOT NULL) WITHOUT ROWID"
-        )
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Two processes may write (an ingest and a delete): the second waits for the first, up to the timeout.
+            self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS manifest "
+                "(object_id TEXT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, document BLOB NOT NULL) WITHOUT ROWID"
+            )
 
     def close(self) -> None:
         """Let go of the file."""
@@ -51,11 +55,18 @@ class SqliteManifests:
         yield from map(_decode, self._read("SELECT document FROM manifest ORDER BY uri"))
 
     def _read(self, statement: str, *values: str) -> list[bytes]:
-        with self._lock:
+        with self._lock, self._translated():
             return [document for (document,) in self._database.execute(statement, values)]
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise HomeUnusable(f"Cannot use {self._path}: {error}. Is there space, and permission?") from error
+
     def _write(self, statement: str, rows: Sequence[tuple[str | bytes, ...]]) -> None:
-        with self._lock, self._database:
+        with self._lock, self._translated(), self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany(statement, rows)
 

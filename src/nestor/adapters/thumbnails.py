@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from nestor.errors import HomeUnusable
+
 
 class FolderThumbnails:
     """One JPEG a segment, at <folder>/<first two digits of the object id>/<object id>/<segment>.jpg.
@@ -15,12 +17,15 @@ class FolderThumbnails:
         self._folder = folder
 
     def put(self, object_id: str, index: int, jpeg: bytes) -> None:
-        """Keep the picture of one segment, replacing an older one."""
+        """Keep the picture of one segment, replacing an older one. Raises HomeUnusable."""
         path = self._path(object_id, index)
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
-        partial.write_bytes(jpeg)
-        partial.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(jpeg)
+            partial.replace(path)
+        except OSError as error:
+            raise HomeUnusable(f"Cannot write {path}: {error.strerror}. Is there space, and permission?") from error
 
     def get(self, object_id: str, index: int) -> bytes | None:
         """Return the JPEG, None when there is none."""

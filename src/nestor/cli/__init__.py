@@ -10,7 +10,7 @@ import nestor
 from nestor.cli import assets, demo, ingest, search
 from nestor.errors import (
     EmbeddingFailed,
-    HomeBusy,
+    HomeUnusable,
     MissingExtra,
     NestorError,
     UnreadableFile,
@@ -23,7 +23,7 @@ EXIT_CODES: dict[type[NestorError], int] = {
     NestorError: 2,
     MissingExtra: 3,
     VectorsError: 4,
-    HomeBusy: 5,
+    HomeUnusable: 5,
     EmbeddingFailed: 6,
 }
 """The nearest class decides. 0 is success, 1 also `some files were not ingested`, 130 an interruption."""
@@ -36,7 +36,7 @@ Exit codes:
   2    wrong input or usage
   3    an optional part is not installed
   4    the vector store failed or refused
-  5    another process is writing to this home
+  5    the home is being written by another process, or cannot be used
   6    the embedder failed
   130  interrupted: the same command again does the rest
 """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nestor.cli.output import bytes_in_words, print_json, print_table, say, shorten, table, width
-from nestor.domain import DIMENSIONS
+from nestor.domain import DIMENSIONS, file_uri
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,18 +94,21 @@ def _fields(manifest: Any) -> dict[str, Any]:
 
 @click.command()
 @click.argument("uris", nargs=-1, required=True)
+@click.option("-r", "--recursive", is_flag=True, help="Remove everything in a folder, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
-def delete(settings: Settings, /, *, uris: tuple[str, ...], as_json: bool) -> None:
-    """Remove assets, given as paths or URIs: vectors of every size, thumbnails and manifest."""
+def delete(settings: Settings, /, *, uris: tuple[str, ...], recursive: bool, as_json: bool) -> None:
+    """Remove assets, given as paths or URIs: vectors of every size, thumbnails and manifest. Files stay."""
     from nestor.wiring import Nestor
 
     deleted = []
     with Nestor(settings) as nestor:
         for uri in uris:
-            address = uri if "://" in uri else Path(uri).absolute().as_uri()
-            manifest = nestor.library.delete(address)
-            deleted.append({"uri": manifest.uri, "segments": manifest.segments})
-            say(f"Deleted {manifest.uri} ({manifest.segments} segments).")
+            address = uri if "://" in uri else file_uri(Path(uri))
+            inside = [each.uri for each in nestor.library.below(address)] if recursive else []
+            for each in inside or [address]:
+                manifest = nestor.library.delete(each)
+                deleted.append({"uri": manifest.uri, "segments": manifest.segments})
+                say(f"Deleted {manifest.uri} ({manifest.segments} segments).")
     if as_json:
         print_json({"deleted": deleted})

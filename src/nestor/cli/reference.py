@@ -7,11 +7,16 @@ import click
 from nestor.cli import cli
 
 _WIDTH = 100
+_INTRODUCTION = """\
+Data goes to stdout, words go to stderr; `--json` gives one JSON object on one line. Completion of commands and options:
+`eval "$(_NESTOR_COMPLETE=bash_source nestor)"` in bash, `zsh_source` in zsh, `fish_source` in fish.
+
+This page is made by `make docs`; a test holds it to the program."""
 
 
 def reference() -> str:
     """Return docs/cli.md: the help of every command, as the program prints it."""
-    return "\n".join(["# The command line", "", "Made by `make docs`; a test holds it to the program.", "", *_pages()])
+    return "\n".join(["# The command line", "", _INTRODUCTION, "", *_pages()])
 
 
 def _pages() -> Iterator[str]:

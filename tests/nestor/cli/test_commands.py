@@ -174,6 +174,31 @@ def test_delete_by_path_and_by_uri(nestor_command: Command, tmp_path: Path) -> N
     assert nestor_command("search", "about", "--json").json["hits"] == []
 
 
+def test_delete_a_folder(nestor_command: Command, tmp_path: Path) -> None:
+    """Only when asked to, and only what is in it."""
+    folder = tmp_path / "notes"
+    (folder / "deep").mkdir(parents=True)
+    for path in (folder / "a.txt", folder / "deep/b.txt", tmp_path / "notes.txt"):
+        path.write_text(f"About {path.name}.")
+    nestor_command("ingest", folder, tmp_path / "notes.txt")
+    refused = nestor_command("delete", folder)
+    assert (refused.code, "Nothing is stored" in refused.err) == (2, True)
+    assert len(nestor_command("delete", "-r", folder / "deep/..", "--json").json["deleted"]) == 2
+    (left,) = nestor_command("assets", "--json").json["assets"]
+    assert left["file_name"] == "notes.txt"
+
+
+def test_a_home_that_cannot_be_used(root: Path, tmp_path: Path) -> None:
+    """A file where the home should be: one sentence and its exit code, no traceback."""
+    (tmp_path / "file").write_text("")
+    command = [str(Path(sys.executable).with_name("nestor")), "--home", str(tmp_path / "file/home")]
+    for rest in (["status"], ["ingest", str(root / "samples/text")]):
+        done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode in {4, 5}
+        assert "Traceback" not in done.stderr
+        assert str(tmp_path / "file") in done.stderr
+
+
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     """130, a sentence, and the next run does the rest; no reader process is left behind."""
     files = tmp_path / "files"

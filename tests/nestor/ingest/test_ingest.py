@@ -135,7 +135,7 @@ def test_a_file_name_that_is_no_unicode(nestor: Nestor, folder: Path, ingest: In
 
 def test_one_file_named_twice_is_ingested_once(nestor: Nestor, folder: Path, ingest: Ingesting) -> None:
     """Overlapping arguments are no reason to work twice."""
-    outcomes = ingest(nestor, folder / "one.txt", folder, folder)
+    outcomes = ingest(nestor, folder / "one.txt", folder, folder / "deep" / ".." / "one.txt", folder)
     assert len([outcome for outcome in outcomes if outcome.path.name == "one.txt"]) == 1
 
 
