@@ -146,7 +146,7 @@ def main() -> None:
                 _client(to, fast=fast), fast=fast, transport=transport, rows=options.rows, repeat=options.repeat
             )
         ]
-    print(json.dumps([asdict(line) for line in lines], indent=2)) if options.json else _show(lines)
+    print(json.dumps([asdict(line) for line in lines])) if options.json else _show(lines)
 
 
 if __name__ == "__main__":

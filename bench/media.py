@@ -25,7 +25,7 @@ from typing import Any
 
 from nestor import media
 from nestor.domain import DIMENSIONS
-from nestor.ingest import Report
+from nestor.outcome import Report
 from nestor.settings import Settings
 from nestor.wiring import Nestor
 

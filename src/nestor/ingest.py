@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nestor import media
@@ -22,17 +22,17 @@ from nestor.domain import (
     DIMENSIONS,
     Embedding,
     Manifest,
-    Metadata,
     Reading,
-    Scalar,
     Segment,
     Status,
     file_uri,
     object_id,
     segment_key,
 )
-from nestor.errors import InvalidInput, UnreadableFile
+from nestor.errors import UnreadableFile
+from nestor.metadata import metadata_of, readable
 from nestor.nesting import nest
+from nestor.outcome import Failure, Labels, Outcome
 from nestor.ports import Embedder, Manifests, Thumbnails, VectorRow, Vectors
 
 BATCH_SEGMENTS = 256
@@ -40,74 +40,6 @@ BATCH_SEGMENTS = 256
 
 BATCH_SECONDS = 1.0
 """A batch waits no longer for more segments, so that progress shows and is kept."""
-
-EXCERPT_BYTES = 2_000
-"""UTF-8 bytes of a segment's text kept in its metadata, far below the service's 40 KB for all of it."""
-
-LABEL_BYTES = 800
-"""UTF-8 bytes for collection and tags together; filterable metadata may take 2,048 in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What the user files the assets under. Raises InvalidInput where they are too long to be filterable."""
-
-    collection: str = ""
-    tags: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check the sizes before anything is read."""
-        if any(not tag.strip() for tag in self.tags):
-            raise InvalidInput("A tag is empty: give every --tag some text.")
-        if sum(len(label.encode()) for label in (self.collection, *self.tags)) > LABEL_BYTES:
-            raise InvalidInput(f"Collection and tags together may take {LABEL_BYTES} bytes of UTF-8: shorten them.")
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One file that was not ingested, and why."""
-
-    path: Path
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one file."""
-
-    path: Path
-    manifest: Manifest | None = None
-    """As stored; None when it failed."""
-    skipped: bool = False
-    """Unchanged since it was stored."""
-    failure: Failure | None = None
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run did."""
-
-    stored: int = 0
-    skipped: int = 0
-    segments: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    warnings: list[tuple[Path, str]] = field(default_factory=list)
-    modalities: dict[str, int] = field(default_factory=dict)
-    """Segments stored, by modality."""
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one file."""
-        if outcome.failure is not None:
-            self.failures.append(outcome.failure)
-        elif outcome.skipped:
-            self.skipped += 1
-        elif (manifest := outcome.manifest) is not None:
-            self.stored += 1
-            self.segments += manifest.segments
-            self.warnings += [(outcome.path, warning) for warning in manifest.warnings]
-            modality = str(manifest.modality)
-            self.modalities[modality] = self.modalities.get(modality, 0) + manifest.segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +144,7 @@ class Ingest:
             content_hash=content_hash,
             embedder=self._embedder.id,
             dimensions=self._dimensions,
-            file_name=_readable(path.name),
+            file_name=readable(path.name),
             size_bytes=size,
             collection=labels.collection,
             tags=labels.tags,
@@ -299,36 +231,3 @@ def _rows(keyed: Sequence[tuple[Manifest, Segment]], embeddings: Embedding) -> l
         VectorRow(segment_key(manifest.object_id, segment.index), embedding, metadata_of(manifest, segment))
         for (manifest, segment), embedding in zip(keyed, embeddings, strict=True)
     ]
-
-
-def metadata_of(manifest: Manifest, segment: Segment) -> Metadata:
-    """Return what is stored beside the vector: the same for every size, None and empty values left out."""
-    span = segment.span
-    everything: dict[str, Scalar | list[str] | None] = {
-        "object_id": manifest.object_id,
-        "modality": str(segment.modality),
-        "file_name": manifest.file_name,
-        "content_type": manifest.content_type,
-        "segment_index": segment.index,
-        "start_char": span.start_char,
-        "end_char": span.end_char,
-        "page": span.page,
-        "start_seconds": span.start_seconds,
-        "end_seconds": span.end_seconds,
-        "uploaded_at": manifest.uploaded_at,
-        "collection": manifest.collection or None,
-        "tags": list(manifest.tags) or None,
-        "source_uri": manifest.uri,
-        "text": _excerpt(segment.text) or None,
-    }
-    return {key: value for key, value in everything.items() if value is not None}
-
-
-def _readable(name: str) -> str:
-    # Bytes of a file name that are no UTF-8 come from the system as lone surrogates, which no document may hold.
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _excerpt(text: str) -> str:
-    # A cut inside a character would leave broken bytes: they are dropped.
-    return text.encode("utf-8", "replace")[:EXCERPT_BYTES].decode("utf-8", "ignore").strip()

@@ -45,7 +45,7 @@ def ingest(
     Unchanged files are skipped, changed ones replaced. Interrupted? Run it again: it goes on where it stopped.
     """
     from nestor import media
-    from nestor.ingest import Labels, Report
+    from nestor.outcome import Labels, Report
     from nestor.wiring import Nestor
 
     started = time.monotonic()

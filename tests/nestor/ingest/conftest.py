@@ -8,7 +8,7 @@ import pytest
 
 from nestor import media
 from nestor.domain import DIMENSIONS
-from nestor.ingest import Labels, Outcome
+from nestor.outcome import Labels, Outcome
 from nestor.wiring import Nestor
 
 State = dict[str, Any]

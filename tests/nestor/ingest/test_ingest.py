@@ -9,7 +9,7 @@ import pytest
 
 from nestor.domain import DIMENSIONS, Status, object_id, segment_key
 from nestor.errors import EmbedderMismatch, InvalidInput
-from nestor.ingest import Labels, Outcome
+from nestor.outcome import Labels, Outcome
 from nestor.settings import Settings
 from nestor.wiring import Nestor
 
@@ -155,13 +155,21 @@ def test_another_embedder_is_refused(
 
 @pytest.mark.parametrize(
     "labels",
-    [{"collection": "x" * 801}, {"tags": ("é" * 401,)}, {"tags": ("",)}],
-    ids=["long collection", "many bytes", "empty tag"],
+    [{"collection": "x" * 797}, {"tags": ("é" * 400,)}, {"tags": ("a",) * 160}, {"tags": ("",)}],
+    ids=["long collection", "many bytes", "many tags", "empty tag"],
 )
 def test_labels_that_cannot_be_filtered_by_are_refused(labels: dict[str, Any]) -> None:
     """Before anything is read."""
     with pytest.raises(InvalidInput):
         Labels(**labels)
+
+
+def test_the_longest_labels_and_names_fit(nestor: Nestor, tmp_path: Path, ingest: Ingesting) -> None:
+    """What Labels and the file system let through is never refused later by the store."""
+    path = tmp_path / ("\u8a9e" * 83 + ".txt")
+    path.write_text("\u8a9e" * 5000)
+    labels = Labels("c" * 100, tuple(f"{number:02}" for number in range(100)))
+    assert all(outcome.manifest for outcome in ingest(nestor, path, labels=labels))
 
 
 def test_deleting_removes_everything(nestor: Nestor, folder: Path, ingest: Ingesting, stored: Looking) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from nestor.domain import DIMENSIONS
-from nestor.ingest import Ingest, Outcome
+from nestor.ingest import Ingest
+from nestor.outcome import Outcome
 from nestor.settings import Settings
 from nestor.wiring import Nestor
 

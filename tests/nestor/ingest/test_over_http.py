@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nestor.errors import VectorsUnavailable
-from nestor.ingest import Outcome
+from nestor.outcome import Outcome
 from nestor.settings import Settings
 from nestor.wiring import Nestor
 

@@ -1,0 +1,40 @@
+"""What is stored beside each vector."""
+
+from nestor.domain import Manifest, Metadata, Scalar, Segment
+
+EXCERPT_BYTES = 2_000
+"""UTF-8 bytes of a segment's text kept in its metadata, far below the service's 40 KB for all of it."""
+
+
+def metadata_of(manifest: Manifest, segment: Segment) -> Metadata:
+    """Return what is stored beside the vector: the same for every size, None and empty values left out."""
+    span = segment.span
+    everything: dict[str, Scalar | list[str] | None] = {
+        "object_id": manifest.object_id,
+        "modality": str(segment.modality),
+        "file_name": manifest.file_name,
+        "content_type": manifest.content_type,
+        "segment_index": segment.index,
+        "start_char": span.start_char,
+        "end_char": span.end_char,
+        "page": span.page,
+        "start_seconds": span.start_seconds,
+        "end_seconds": span.end_seconds,
+        "uploaded_at": manifest.uploaded_at,
+        "collection": manifest.collection or None,
+        "tags": list(manifest.tags) or None,
+        "source_uri": manifest.uri,
+        "text": _excerpt(segment.text) or None,
+    }
+    return {key: value for key, value in everything.items() if value is not None}
+
+
+def readable(name: str) -> str:
+    """Return a file name that any document may hold."""
+    # Bytes of a file name that are no UTF-8 come from the system as lone surrogates, which no document may hold.
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _excerpt(text: str) -> str:
+    # A cut inside a character would leave broken bytes: they are dropped.
+    return text.encode("utf-8", "replace")[:EXCERPT_BYTES].decode("utf-8", "ignore").strip()
