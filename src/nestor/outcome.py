@@ -22,9 +22,12 @@ class Labels:
         """Check the sizes before anything is read."""
         if any(not tag.strip() for tag in self.tags):
             raise InvalidInput("A tag is empty: give every --tag some text.")
-        if sum(4 + len(label.encode()) for label in (self.collection, *self.tags)) > LABEL_BYTES:
+        labels = (self.collection, *self.tags)
+        if any("\ud800" <= character <= "\udfff" for label in labels for character in label):
+            raise InvalidInput("The collection or a tag is not Unicode text: is the terminal set to UTF-8?")
+        if sum(4 + len(label.encode()) for label in labels) > LABEL_BYTES:
             raise InvalidInput(
-                f"Collection and tags together take over {LABEL_BYTES} bytes: use fewer or shorter ones."
+                f"Collection and tags take over {LABEL_BYTES} bytes together: use fewer or shorter ones."
             )
 
 

@@ -155,8 +155,8 @@ def test_another_embedder_is_refused(
 
 @pytest.mark.parametrize(
     "labels",
-    [{"collection": "x" * 797}, {"tags": ("é" * 400,)}, {"tags": ("a",) * 160}, {"tags": ("",)}],
-    ids=["long collection", "many bytes", "many tags", "empty tag"],
+    [{"collection": "x" * 797}, {"tags": ("é" * 400,)}, {"tags": ("a",) * 160}, {"tags": ("",)}, {"tags": ("\udc80",)}],
+    ids=["long collection", "many bytes", "many tags", "empty tag", "no Unicode"],
 )
 def test_labels_that_cannot_be_filtered_by_are_refused(labels: dict[str, Any]) -> None:
     """Before anything is read."""
