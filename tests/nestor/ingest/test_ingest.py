@@ -9,6 +9,7 @@ import pytest
 
 from nestor.domain import DIMENSIONS, Status, object_id, segment_key
 from nestor.errors import EmbedderMismatch, InvalidInput
+from nestor.ingest import Ingest
 from nestor.outcome import Labels, Outcome
 from nestor.settings import Settings
 from nestor.wiring import Nestor
@@ -184,3 +185,49 @@ def test_deleting_removes_everything(nestor: Nestor, folder: Path, ingest: Inges
     assert nestor.manifests.get(object_id(uri)) is None
     with pytest.raises(InvalidInput, match="Nothing is stored for"):
         nestor.library.delete(uri)
+
+
+def test_thumbnails_follow_their_segments(nestor: Nestor, tmp_path: Path, ingest: Ingesting) -> None:
+    """One a page; three pages become one, then none once the asset is deleted."""
+    from PIL import Image
+
+    path = tmp_path / "pages.pdf"
+    pages = [Image.new("RGB", (80, 60), colour) for colour in ("red", "green", "blue")]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    (outcome,) = ingest(nestor, path)
+    assert outcome.manifest
+    kept = [nestor.thumbnails.get(outcome.manifest.object_id, index) for index in range(3)]
+    assert all(picture and picture.startswith(b"\xff\xd8") for picture in kept)
+    pages[0].save(path)
+    ingest(nestor, path)
+    kept = [nestor.thumbnails.get(outcome.manifest.object_id, index) for index in range(3)]
+    assert [picture is None for picture in kept] == [False, True, True]
+    nestor.library.delete(outcome.manifest.uri)
+    assert nestor.thumbnails.get(outcome.manifest.object_id, 0) is None
+
+
+def test_the_time_is_that_of_the_first_ingest(nestor: Nestor, folder: Path) -> None:
+    """A changed file keeps the time at which it first came."""
+    times = iter([100.0, 200.0])
+    ingest = Ingest(
+        embedder=nestor.embedder,
+        vectors=nestor.vectors,
+        manifests=nestor.manifests,
+        thumbnails=nestor.thumbnails,
+        clock=lambda: next(times),
+    )
+    for text in ("First.", "Second."):
+        (folder / "one.txt").write_text(text)
+        (outcome,) = ingest.run([folder / "one.txt"])
+        assert outcome.manifest
+        assert outcome.manifest.uploaded_at == 100
+    hits = nestor.search.ask(nestor.search.words("Second.")).hits
+    assert [hit.metadata["uploaded_at"] for hit in hits] == [100]
+
+
+def test_assets_come_in_the_order_of_their_addresses(nestor: Nestor, folder: Path, ingest: Ingesting) -> None:
+    """Whatever the order in which they came."""
+    ingest(nestor, folder / "one.txt", folder / "deep", folder / "long.txt")
+    uris = [each.uri for each in nestor.library.assets()]
+    assert uris == sorted(uris)
+    assert len(uris) == 3

@@ -109,6 +109,21 @@ def test_an_interrupted_deletion_is_done_again(
         assert len(stored(nestor)[f"{dimension}"]) == 3
 
 
+def test_what_an_interrupted_first_ingest_left_can_be_deleted(
+    nestor: Nestor, folder: Path, ingest: Ingesting, stored: Looking
+) -> None:
+    """Rows are in the indexes, the asset is not complete: it is known all the same, and deleting it removes them."""
+    stopping = StoppingAt(nestor, write=3, after=True)
+    with pytest.raises(Stopped):
+        list(stopping.ingest.run([folder / "long.txt"]))
+    assert len(stored(nestor)["256"]) == 4
+    (folder / "long.txt").unlink()
+    ingest(nestor, folder)
+    nestor.library.delete((folder / "long.txt").absolute().as_uri())
+    for dimension in DIMENSIONS:
+        assert len(stored(nestor)[f"{dimension}"]) == 3
+
+
 INGEST_A_FOLDER = """
 import sys
 from pathlib import Path
