@@ -38,8 +38,11 @@ from nestor.ports import Embedder, Manifests, Thumbnails, VectorRow, Vectors
 BATCH_SEGMENTS = 256
 """Segments embedded and stored together at most; a crash costs two batches of work."""
 
+BATCH_CHARACTERS = 24_000
+"""Text of a batch, about: a second of work for a small embedder, so that progress shows and is kept."""
+
 BATCH_SECONDS = 1.0
-"""A batch waits no longer for more segments, so that progress shows and is kept."""
+"""A batch waits no longer than this for more segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +198,9 @@ def _once(files: Iterable[Path]) -> Iterator[Path]:
 
 
 def _is_full(batch: Sequence[_Read], *, since: float) -> bool:
-    segments = sum(len(read.reading.segments) for read in batch)
-    return segments >= BATCH_SEGMENTS or (segments > 0 and time.monotonic() - since > BATCH_SECONDS)
+    lengths = [len(segment.text) for read in batch for segment in read.reading.segments]
+    full = len(lengths) >= BATCH_SEGMENTS or sum(lengths) >= BATCH_CHARACTERS
+    return full or (bool(lengths) and time.monotonic() - since > BATCH_SECONDS)
 
 
 def _drain(outcomes: list[Outcome]) -> Iterator[Outcome]:

@@ -159,7 +159,7 @@ def with_progress(items: Iterable[T], *, total: int, label: Callable[[T], str]) 
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total, rate="")
-        for item in items:
-            speed = progress.tasks[0].speed
-            progress.update(task, advance=1, description=label(item), rate=f"{speed:.1f}/s" if speed else "")
+        for count, item in enumerate(items, start=1):
+            rate = count / (progress.tasks[0].elapsed or 1)
+            progress.update(task, advance=1, description=label(item), rate=f"{rate:.1f}/s")
             yield item
