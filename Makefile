@@ -35,7 +35,7 @@ unit: $(VENV)/.dev ## Every test but the slow tier, on all cores
 	$(BIN)/pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/.dev ## The slow tier: long fuzzing, long state machines
-	$(BIN)/pytest -n auto -m slow
+	$(BIN)/pytest -n auto -m slow --timeout=3600 -o faulthandler_timeout=3500
 
 docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m nestor.cli.reference > docs/cli.md

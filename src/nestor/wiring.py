@@ -2,8 +2,9 @@
 
 import functools
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nestor.adapters.manifests import SqliteManifests
 from nestor.adapters.thumbnails import FolderThumbnails
@@ -13,6 +14,9 @@ from nestor.library import Library
 from nestor.ports import Embedder, Vectors
 from nestor.search import Search
 from nestor.settings import Settings
+
+if TYPE_CHECKING:
+    from s3vectors_local import Engine
 
 
 class Nestor:
@@ -108,11 +112,11 @@ class Nestor:
         )
 
     def _embedded_client(self, config: Any) -> Any:
-        from s3vectors_local import boto, errors, open_engine
+        from s3vectors_local import boto, errors
 
         folder = self.settings.home / "vectors"
         try:
-            engine = open_engine(folder, read_only=self._read_only and folder.exists())
+            engine = self._engine(folder)
         except errors.StoreLocked as error:
             raise HomeBusy(
                 f"Another process is writing to {self.settings.home} ({error}). Wait for it, or use another --home."
@@ -121,3 +125,14 @@ class Nestor:
             raise VectorsError(f"Cannot use {folder}: {error}", code=type(error).__name__) from error
         self._closing.callback(engine.close)
         return boto.client(engine, config=config)
+
+    def _engine(self, folder: Path) -> "Engine":
+        from s3vectors_local import errors, open_engine
+
+        if not self._read_only or not folder.exists():
+            return open_engine(folder)
+        try:
+            return open_engine(folder, read_only=True)
+        except (errors.StoreTooOld, errors.StoreMissing):
+            open_engine(folder).close()  # a writer converts what an older release wrote
+            return open_engine(folder, read_only=True)

@@ -9,16 +9,24 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from s3vectors_local.engine import Engine
-from s3vectors_local.operations import answer
+from s3vectors_local.iam import Caller
+from s3vectors_local.iam import caller as make_caller
+from s3vectors_local.operations import Call, answer
 
 _CONFIG = Config(signature_version=UNSIGNED)
 
 
-def client(engine: Engine, **kwargs: Any) -> Any:
+def client(engine: Engine, *, caller: Caller | None = None, policy: Any = None, **kwargs: Any) -> Any:
     """Return a boto3 `s3vectors` client of the engine. Further arguments go to boto3's `client`.
 
     It behaves as against AWS: requests are validated, serialized and parsed by botocore, errors are its exceptions.
+    It may do everything, or what a caller may (`iam.caller`), or what an IAM policy allows: a document, its JSON text,
+    or a list of these. Raises PolicyFault.
     """
+    if caller is not None and policy is not None:
+        raise TypeError("client() takes a caller, or a policy, not both")
+    if policy is not None:
+        caller = make_caller(f"arn:aws:iam::{engine.owner.account}:user/in-process", policy=policy)
     config = _CONFIG.merge(kwargs.pop("config", None) or Config())
     defaults = {
         "region_name": engine.owner.region,
@@ -27,16 +35,21 @@ def client(engine: Engine, **kwargs: Any) -> Any:
         "aws_secret_access_key": "in-process",
     }
     made = boto3.session.Session().client("s3vectors", config=config, **(defaults | kwargs))
-    attach(made, engine)
+    attach(made, engine, caller=caller)
     return made
 
 
-def attach(client: Any, engine: Engine) -> None:
-    """Let the engine answer every request of an existing client, instead of its endpoint."""
+def attach(client: Any, engine: Engine, *, caller: Caller | None = None) -> None:
+    """Let the engine answer every request of an existing client, instead of its endpoint; as a caller may.
+
+    Raises ValueError for a caller of another account than the engine's.
+    """
+    if caller is not None and caller.identity.account != engine.owner.account:
+        raise ValueError(f"{caller.arn} is not of the engine's account {engine.owner.account}")
 
     def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         path, _, query = request.url.partition("://")[2].partition("?")
-        reply = answer(engine, method=request.method, path=_path(path), query=query, body=_body(request.body))
+        reply = answer(engine, Call(request.method, _path(path), query, _body(request.body)), caller=caller)
         return AWSResponse(request.url, reply.status, dict(reply.headers), _Raw(reply.body))
 
     events = client.meta.events

@@ -1,7 +1,7 @@
 """The command line: s3vectors-local serve, inspect, verify.
 
 Exit codes: 0 done; 1 `verify` found damage; 2 wrong usage; 3 another process writes to the data; 4 the data cannot be
-used; 5 the address cannot be bound; 6 the server extra is not installed.
+used; 5 the address cannot be bound; 6 the server extra is not installed; 7 the credentials cannot be used.
 """
 
 import sys
@@ -15,9 +15,12 @@ import click
 if TYPE_CHECKING:
     import socket
 
+    from s3vectors_local.credentials import Keyring
     from s3vectors_local.engine import Engine
+    from s3vectors_local.server import Options
 
-_DAMAGED, _LOCKED, _UNUSABLE, _NO_ADDRESS, _NO_SERVER = 1, 3, 4, 5, 6
+_DAMAGED, _LOCKED, _UNUSABLE, _NO_ADDRESS, _NO_SERVER, _NO_CREDENTIALS = 1, 3, 4, 5, 6, 7
+_GRACE_SECONDS = 10  # for what is being answered when the end is asked for
 
 _data = click.option(
     "--data",
@@ -29,31 +32,73 @@ _data = click.option(
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(epilog="Exit codes: 1 damage found, 2 usage, 3 locked by another process, 4 unusable data, 5 address.")
+@click.group(
+    epilog="Exit codes: 1 damage found, 2 usage, 3 locked by another process, 4 unusable data, 5 address, "
+    "6 no server extra, 7 unusable credentials."
+)
 def main() -> None:
     """Run an embedded engine that speaks the Amazon S3 Vectors API."""
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback needs --credentials."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free one.")
-@click.option("--region", default="us-east-1", show_default=True, help="Region in ARNs.")
+@click.option("--region", default="us-east-1", show_default=True, help="Region in ARNs and signatures.")
 @click.option("--account", default="000000000000", show_default=True, help="Account in ARNs, 12 digits.")
+@click.option(
+    "--credentials",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON file of access keys and their policies; every request must then be signed.",
+)
+@click.option("--allow-host", multiple=True, help="A further name in the Host header, without credentials; repeatable.")
+@click.option("--max-concurrency", type=click.IntRange(1, 1024), help="Requests at once; 8 times as many may wait.")
+@click.option(
+    "--read-timeout",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds for a request to arrive.",
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--quiet", is_flag=True, help="No line a request on stderr.")
 @_data
 @_as_json
-def serve(host: str, port: int, region: str, account: str, data: Path, as_json: bool) -> None:
+def serve(  # noqa: PLR0917 - as above
+    host: str,
+    port: int,
+    region: str,
+    account: str,
+    credentials: Path | None,
+    allow_host: tuple[str, ...],
+    max_concurrency: int | None,
+    read_timeout: float,
+    log_format: str,
+    quiet: bool,
+    data: Path,
+    as_json: bool,
+) -> None:
     """Serve the API over HTTP until SIGINT or SIGTERM.
 
-    There is no authentication yet, so only loopback addresses are accepted.
+    Without --credentials nobody is asked who they are, so only loopback addresses are accepted.
     """
-    if not _is_loopback(host):
-        raise click.UsageError(f"{host} is not a loopback address, and there is no authentication yet")
-    if len(account) != 12 or not account.isdigit():
+    from s3vectors_local.names import is_loopback
+
+    exposed = not is_loopback(host)
+    if exposed and credentials is None:
+        raise click.UsageError(
+            f"{host} is not a loopback address, and there is no authentication without --credentials"
+        )
+    if len(account) != 12 or not (account.isascii() and account.isdigit()):
         raise click.UsageError("--account takes 12 digits")
+    keyring = None if credentials is None else _keyring(credentials, region=region, account=account)
+    names = frozenset(name.lower() for name in (*allow_host, host))
     with _engine(data, region=region, account=account) as engine, _listening(host, port) as listener:
         url = _url(listener)
         _print({"url": url, "data": str(data)}, f"Serving {data} at {url}", as_json=as_json)
-        _serve(engine, listener)
+        options = _options(keyring, names, exposed, max_concurrency, read_timeout)
+        _serve(engine, listener, options, log=None if quiet else log_format)
 
 
 @main.command()
@@ -111,20 +156,45 @@ def _listening(host: str, port: int) -> Iterator["socket.socket"]:
         yield listener
 
 
-def _serve(engine: "Engine", listener: "socket.socket") -> None:
+def _keyring(path: Path, *, region: str, account: str) -> "Keyring":
+    from s3vectors_local import credentials
+
+    try:
+        return credentials.read(path, region=region, account=account)
+    except credentials.CredentialsFault as error:
+        _fail(error, _NO_CREDENTIALS)
+
+
+def _options(
+    keyring: "Keyring | None", hosts: frozenset[str], exposed: bool, max_concurrency: int | None, seconds: float
+) -> "Options":
+    from s3vectors_local.entrance import Entrance
+    from s3vectors_local.server import Options, default_concurrency
+
+    entrance = Entrance(keyring, hosts, exposed)
+    return Options(entrance, max_concurrency=max_concurrency or default_concurrency(), read_seconds=seconds)
+
+
+def _serve(engine: "Engine", listener: "socket.socket", options: "Options", *, log: str | None) -> None:
     import signal
+    from dataclasses import replace
 
     try:
         import uvicorn
     except ImportError:
         _fail("serving needs the server extra: pip install 'nestor[server]'", _NO_SERVER)
     from s3vectors_local.server import app
+    from s3vectors_local.telemetry import Log
 
     # uvicorn finishes what it is answering, then raises the signal again; the second time it means nothing more.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    config = uvicorn.Config(app(engine), log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+    writer = Log(sys.stderr, as_json=log == "json") if log else None
+    served = app(engine, options=replace(options, log=writer))
+    config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
     uvicorn.Server(config).run(sockets=[listener])
+    if writer is not None:
+        writer.close()
 
 
 def _all(lister: Callable[..., Any], *args: Any) -> Iterator[Any]:
@@ -150,15 +220,6 @@ def _row(index: Any) -> dict[str, Any]:
         "metric": str(index.metric),
         "mode": str(index.mode),
     }
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _url(listener: "socket.socket") -> str:

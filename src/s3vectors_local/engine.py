@@ -9,37 +9,36 @@ from typing import Any, Self
 
 import numpy as np
 
-from s3vectors_local import filters as filter_grammar
-from s3vectors_local import limits, metadata, names, pages
+from s3vectors_local import hybrid, limits, names, pages
+from s3vectors_local.checks import check_keys, check_query, check_vectors, predicate, refuse_classic
 from s3vectors_local.errors import (
     BucketExists,
     BucketNotEmpty,
     BucketNotFound,
     IndexExists,
     IndexNotFound,
-    InvalidQueryVector,
-    InvalidRecord,
     PolicyNotFound,
     ResourceNotFound,
     ServiceQuotaExceededException,
     ValidationException,
 )
+from s3vectors_local.filters import Predicate
 from s3vectors_local.model import (
     Bucket,
     Encryption,
-    Float32,
     Hit,
     Index,
     Metric,
     Mode,
     NewIndex,
+    NewTextKey,
     NewVector,
     Page,
     Query,
     StoredVector,
 )
 from s3vectors_local.query import Search, SnapshotTooOld
-from s3vectors_local.storage import Store, catalogue, check, open_store, records, schema
+from s3vectors_local.storage import Store, catalogue, check, open_store, records, schema, texts
 
 Clock = Callable[[], float]
 _ENCRYPTION = Encryption()
@@ -147,11 +146,11 @@ class Engine:
     def set_default_mode(self, bucket: str, mode: Mode) -> None:
         """Set the mode of future indexes; ENHANCED is the only one that new buckets offer. Raises BucketNotFound."""
         with self._store.write() as c:
-            _refuse_classic(mode, "bucket")
+            refuse_classic(mode, "bucket")
             catalogue.set_default_mode(c, _bucket(c, bucket).id, mode)
 
     def put_policy(self, bucket: str, policy: str) -> None:
-        """Set the bucket's policy, which is kept and given back, not enforced. Raises BucketNotFound."""
+        """Set the bucket's policy; callers with policies are held to it. Raises BucketNotFound."""
         with self._store.write() as c:
             catalogue.set_policy(c, _bucket(c, bucket).id, policy)
 
@@ -180,6 +179,7 @@ class Engine:
                 raise ServiceQuotaExceededException("You have reached the maximum number of indexes for the bucket")
             id_ = catalogue.add_index(c, parent, new, created=self._now())
             catalogue.put_tags(c, parent.id, id_, tags or {})
+            _add_text_keys(c, _index(c, bucket, new.name), new.texts)
             return _index(c, bucket, new.name)
 
     def get_index(self, bucket: str, name: str) -> Index:
@@ -202,6 +202,7 @@ class Engine:
         """Delete an index and its vectors. Raises IndexNotFound."""
         with self._store.write() as c:
             index = _index(c, bucket, name)
+            texts.unconfigure(c, index.texts)
             catalogue.remove_index(c, index.id)
         self._search.forget(index.id)
 
@@ -209,8 +210,21 @@ class Engine:
         """Convert an index to ENHANCED; there is no way back. Raises IndexNotFound, ValidationException."""
         with self._store.write() as c:
             index = _index(c, bucket, name)
-            _refuse_classic(mode, "index")
+            refuse_classic(mode, "index")
             catalogue.set_mode(c, index.id, mode)
+
+    def add_text_keys(self, bucket: str, name: str, keys: Sequence[NewTextKey]) -> None:
+        """Make metadata keys text-searchable; when this returns, all vectors are found by them.
+
+        Raises IndexNotFound, TextKeyExists, ValidationException.
+        """
+        with self._store.write() as c:
+            _add_text_keys(c, _index(c, bucket, name), keys)
+
+    def remove_text_keys(self, bucket: str, name: str, keys: Sequence[str]) -> None:
+        """Make metadata keys no longer text-searchable. Raises IndexNotFound, ValidationException."""
+        with self._store.write() as c:
+            texts.unconfigure(c, hybrid.known_keys(_index(c, bucket, name), keys))
 
     # Vectors
 
@@ -218,22 +232,25 @@ class Engine:
         """Store all the vectors, or none; of two with one key the later one. Raises InvalidRecord, IndexNotFound."""
         with self._store.write() as c:
             target = _index(c, bucket, index)
-            _check_vectors(target, vectors)
-            records.put(c, target, list({vector.key: vector for vector in vectors}.values()))
+            check_vectors(target, vectors)
+            last = {vector.key: vector for vector in vectors}
+            ids = records.put(c, target, list(last.values()))
+            texts.put(c, target, {ids[key]: vector.metadata for key, vector in last.items()})
 
     def get_vectors(
         self, bucket: str, index: str, keys: Sequence[str], *, data: bool = False, metadata: bool = False
     ) -> list[StoredVector]:
         """Return the vectors of the keys that exist, each once. Raises IndexNotFound."""
-        _check_keys(keys)
+        check_keys(keys)
         with self._store.read() as c:
             return records.get(c, _index(c, bucket, index), dict.fromkeys(keys), data=data, metadata=metadata)
 
     def delete_vectors(self, bucket: str, index: str, keys: Sequence[str]) -> None:
         """Remove the keys; absent ones are ignored. Raises IndexNotFound."""
-        _check_keys(keys)
+        check_keys(keys)
         with self._store.write() as c:
-            records.delete(c, _index(c, bucket, index), dict.fromkeys(keys))
+            source = _index(c, bucket, index)
+            texts.delete(c, source, records.delete(c, source, dict.fromkeys(keys)))
 
     def list_vectors(
         self,
@@ -262,17 +279,18 @@ class Engine:
     def query_vectors(
         self, bucket: str, index: str, query: Query, *, token: str | None = None
     ) -> tuple[Page[Hit], Metric]:
-        """Return the nearest vectors, at most 100 a page, and the index's metric.
+        """Return the best vectors, at most 100 a page, and the index's metric.
 
-        All pages show what the first call saw; a token lives some minutes. Raises InvalidFilter, InvalidQueryVector,
-        IndexNotFound, ValidationException for a token of another query.
+        Best by distance for a vector, by BM25 for texts, by fused ranks for both. All pages show what the first call
+        saw; a token lives some minutes. Raises InvalidFilter, InvalidQueryVector, IndexNotFound, ValidationException
+        for texts under keys that are not searchable, and for a token of another query.
         """
         source = self.get_index(bucket, index)
-        _check_query(source, query.vector)
-        where = _predicate(source, query)
+        check_query(source, query)
+        where = predicate(source, query)
         if token is not None:
             return self._next_hits(token, _scope(source, query)), source.metric
-        hits = self._nearest(bucket, index, query, where=where)
+        hits = self._best(bucket, index, query, where=where)
         if len(hits) <= limits.QUERY_PAGE:
             return Page(hits), source.metric
         return self._hits(hits, pages.pack(self._snapshots.keep(hits), 0), _scope(source, query)), source.metric
@@ -319,17 +337,19 @@ class Engine:
         bucket_ = _bucket(c, arn.bucket)
         return bucket_.id, 0 if arn.index is None else _index(c, arn.bucket, arn.index).id
 
-    def _nearest(self, bucket: str, index: str, query: Query, *, where: filter_grammar.Predicate | None) -> list[Hit]:
+    def _best(self, bucket: str, index: str, query: Query, *, where: Predicate | None) -> list[Hit]:
         while True:
             with self._store.read() as c:
                 source = _index(c, bucket, index)
+                hybrid.check_texts(source, query.texts)
                 try:
-                    found = self._search.nearest(c, source, query.vector, k=query.top_k, where=where)
+                    found = hybrid.find(c, source, query, search=self._search, where=where)
                 except SnapshotTooOld:  # another query has already read a later state: so will the next view
                     continue
-                stored = records.fetch(c, source, [id_ for id_, _ in found], data=False, metadata=query.metadata)
+                stored = records.fetch(c, source, [each.record for each in found], data=False, metadata=query.metadata)
             return [
-                Hit(vector.key, distance, vector.metadata) for vector, (_, distance) in zip(stored, found, strict=True)
+                Hit(vector.key, match.distance, vector.metadata, match.scores)
+                for vector, match in zip(stored, found, strict=True)
             ]
 
     def _next_hits(self, token: str, scope: bytes) -> Page[Hit]:
@@ -360,53 +380,13 @@ def _index(c: sqlite3.Connection, bucket: str, name: str) -> Index:
     return found
 
 
-def _refuse_classic(mode: Mode, what: str) -> None:
-    # Every bucket of this engine is new, and buckets made since 2026-09-30 offer ENHANCED only.
-    if mode is Mode.CLASSIC:
-        raise ValidationException(f"CLASSIC index mode is not supported for this {what}")
-
-
-def _check_vectors(index: Index, vectors: Sequence[NewVector]) -> None:
-    for place, vector in enumerate(vectors):
-        path = f"vectors[{place}]"
-        _check_keys([vector.key])
-        reason = _vector_fault(index, vector.data)
-        if reason:
-            raise InvalidRecord(reason, key=vector.key, path=path)
-        metadata.check(vector.metadata, non_filterable=index.non_filterable, key=vector.key, path=f"{path}.metadata")
-
-
-def _vector_fault(index: Index, data: Float32) -> str | None:
-    if data.shape != (index.dimension,):
-        return f"vector must have length {index.dimension}, but has length {data.size}"
-    if not np.isfinite(data).all():
-        return "vector contains NaNs or Infs"
-    if index.metric is Metric.COSINE and not data.any():
-        return "cosine distance does not support vectors with zero norm"
-    return None
-
-
-def _check_query(index: Index, query: Float32) -> None:
-    reason = _vector_fault(index, query)
-    if reason:
-        raise InvalidQueryVector(reason)
+def _add_text_keys(c: sqlite3.Connection, index: Index, keys: Sequence[NewTextKey]) -> None:
+    hybrid.check_new_keys(index, keys)
+    texts.configure(c, index, keys)
 
 
 def _scope(index: Index, query: Query) -> bytes:
-    parts = (query.top_k, query.where, query.mode, query.metadata, query.distance)
-    return pages.scope("QueryVectors", index.id, np.ascontiguousarray(query.vector), *parts)
-
-
-def _predicate(index: Index, query: Query) -> filter_grammar.Predicate | None:
-    if query.mode is Mode.CLASSIC and index.mode is Mode.ENHANCED:
-        raise ValidationException("CLASSIC query mode is not supported for an index in ENHANCED mode")
-    if query.where is None:
-        return None
-    mode = query.mode or index.mode
-    return filter_grammar.predicate(filter_grammar.parse(query.where, non_filterable=index.non_filterable, mode=mode))
-
-
-def _check_keys(keys: Sequence[str]) -> None:
-    for key in keys:
-        if len(key.encode()) > limits.KEY_BYTES:
-            raise ValidationException("Record key length exceeds the maximum allowed")
+    vector = None if query.vector is None else np.ascontiguousarray(query.vector)
+    texts_ = [(text.key, text.text) for text in query.texts]
+    parts = (query.top_k, query.where, query.mode, query.metadata, query.distance, texts_, query.scores)
+    return pages.scope("QueryVectors", index.id, vector, *parts)

@@ -8,18 +8,23 @@ EngineError
 │   │   ├── InvalidFilter                   a filter document that breaks the grammar
 │   │   └── InvalidQueryVector
 │   ├── SerializationException          400: not JSON, or a member of the wrong type
-│   ├── AccessDeniedException           403: a write to a read-only engine
+│   ├── AccessDeniedException           403: a write to a read-only engine, or what no policy allows
+│   ├── MissingAuthenticationTokenException, IncompleteSignatureException, InvalidSignatureException,
+│   │   UnrecognizedClientException     403: who asks is not known
 │   ├── NotFoundException               404
 │   │   ├── BucketNotFound, IndexNotFound, PolicyNotFound, ResourceNotFound
 │   ├── UnknownOperationException       404: no such operation, or not yet
 │   ├── ConflictException               409
-│   │   ├── BucketExists, IndexExists, BucketNotEmpty
+│   │   ├── BucketExists, IndexExists, TextKeyExists, BucketNotEmpty
 │   ├── ServiceQuotaExceededException   402
+│   ├── RequestTimeoutException         408: the request did not arrive in time
+│   ├── TooManyRequestsException        429: more at once than the server takes
 │   ├── InternalServerException         500
 │   └── ServiceUnavailableException     503: busy, try again
 └── StoreError                      the data folder cannot be used; the text says why
     ├── StoreMissing                    opened for reading, and there is nothing
     ├── StoreLocked                     another process writes to it; `pid` names it
+    ├── StoreTooOld                     of an older release, and opened for reading only
     ├── StoreTooNew                     written by a newer release
     └── StoreFailed                     a read or write failed: close, reopen
 """
@@ -109,7 +114,7 @@ class SerializationException(ServiceError):
 
 
 class AccessDeniedException(ServiceError):
-    """The engine was opened read-only."""
+    """The engine was opened read-only, or the policies do not allow it."""
 
     code = "AccessDeniedException"
     status = 403
@@ -173,6 +178,12 @@ class IndexExists(ConflictException):
     text = "An index with the specified name already exists"
 
 
+class TextKeyExists(ConflictException):
+    """The metadata key is text-searchable already."""
+
+    text = "A text search configuration for the specified metadata key already exists"
+
+
 class BucketNotEmpty(ConflictException):
     """The bucket still has indexes."""
 
@@ -223,5 +234,59 @@ class StoreTooNew(StoreError):
     """The folder was written by a newer release; this one must not touch it."""
 
 
+class StoreTooOld(StoreError):
+    """Opened for reading only, and the folder was written by an older release: a writer converts it."""
+
+
 class StoreFailed(StoreError):
     """Reading or writing failed. The store answers nothing more: close it and open it again."""
+
+
+class MissingAuthenticationTokenException(ServiceError):
+    """The request carries no signature."""
+
+    code = "MissingAuthenticationTokenException"
+    status = 403
+    text = "Missing Authentication Token"
+
+
+class IncompleteSignatureException(ServiceError):
+    """A part of the signature is missing or malformed."""
+
+    code = "IncompleteSignatureException"
+    status = 403
+
+
+class InvalidSignatureException(ServiceError):
+    """The signature is not that of this request, in this region, at this time."""
+
+    code = "InvalidSignatureException"
+    status = 403
+    text = (
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+        "Key and signing method. Consult the service documentation for details."
+    )
+
+
+class UnrecognizedClientException(ServiceError):
+    """Nobody has this access key, or its session token is another one."""
+
+    code = "UnrecognizedClientException"
+    status = 403
+    text = "The security token included in the request is invalid."
+
+
+class RequestTimeoutException(ServiceError):
+    """The request did not arrive in time."""
+
+    code = "RequestTimeoutException"
+    status = 408
+    text = "The request did not arrive in time"
+
+
+class TooManyRequestsException(ServiceError):
+    """More requests at once than the server takes; try again."""
+
+    code = "TooManyRequestsException"
+    status = 429
+    text = "Too many requests, please try again"

@@ -15,7 +15,11 @@ BUCKETS: Final = 10_000  # guide: an account and Region
 INDEXES: Final = 10_000  # guide: a bucket
 DIMENSION: Final = (1, 4096)  # model
 NON_FILTERABLE_KEYS: Final = (0, 10)  # model; at least 1 before botocore 1.44.4
-METADATA_KEY_LENGTH: Final = (1, 63)  # model: of a non-filterable key only
+METADATA_KEY_LENGTH: Final = (1, 63)  # model: of a non-filterable or a text-searchable key only
+TEXT_KEYS: Final = (0, 10)  # model: text-searchable keys of an index
+TEXT_KEYS_DELETED: Final = (1, 10)  # model: UpdateMetadataConfiguration
+TEXT_TERMS: Final = 65_535  # own: of one text; what follows is not searchable
+TERM_LENGTH: Final = 255  # own: characters of a word that count
 
 KEY_LENGTH: Final = (1, 1024)  # model: characters
 KEY_BYTES: Final = 1024  # probe: UTF-8 bytes
@@ -31,6 +35,8 @@ BODY_BYTES: Final = 20 * 1024 * 1024  # guide; probe: inclusive
 TOP_K: Final = (1, 10_000)  # guide, since 2026-06-16; the model has no maximum
 QUERY_PAGE: Final = 100  # guide: results of one response
 QUERY_TEXTS: Final = (1, 10)  # model
+QUERY_TEXT_LENGTH: Final = (1, 1024)  # model
+FUSION_DEPTH: Final = 1_000  # own: places of each ranking that fusion looks at, topK if that is more
 FILTER_CONSTRAINTS: Final = 100  # guide: evaluated values, ENHANCED
 FILTER_DEPTH: Final = 64  # own: nested $and and $or
 

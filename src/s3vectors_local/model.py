@@ -27,6 +27,21 @@ class Mode(StrEnum):
     ENHANCED = "ENHANCED"
 
 
+class Language(StrEnum):
+    """How the text of a searchable key is analysed; a key without one takes the standard analyzer."""
+
+    ENGLISH = "en"
+    FRENCH = "fr"
+    SPANISH = "es"
+    PORTUGUESE = "pt"
+    ITALIAN = "it"
+    GERMAN = "de"
+    DUTCH = "nl"
+    CHINESE = "zh"
+    JAPANESE = "ja"
+    KOREAN = "ko"
+
+
 @dataclass(frozen=True, slots=True)
 class Encryption:
     """What the caller declared. It is checked and given back; the engine encrypts nothing."""
@@ -48,6 +63,25 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class TextKey:
+    """A text-searchable metadata key of an index: in `documents` vectors it holds text, `length` terms in all."""
+
+    id: int
+    key: str
+    language: Language | None
+    documents: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewTextKey:
+    """A metadata key to make text-searchable."""
+
+    key: str
+    language: Language | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """A vector index of `count` vectors.
 
@@ -66,6 +100,7 @@ class Index:
     generation: int
     rewritten: int
     count: int
+    texts: tuple[TextKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +113,7 @@ class NewIndex:
     non_filterable: tuple[str, ...] = ()
     encryption: Encryption | None = None
     """None takes the bucket's."""
+    texts: tuple[NewTextKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +135,50 @@ class StoredVector:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A search. `where` is a filter document; `mode` the caller's queryMode; `metadata` asks for it in the hits.
+class QueryText:
+    """Words to look for under a text-searchable metadata key."""
 
-    `distance` changes no result, only which continuation tokens fit.
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search by vector, by texts, or by both.
+
+    `where` is a filter document; `mode` the caller's queryMode; `metadata` asks for it in the hits. `distance` and
+    `scores` change no result, only which continuation tokens fit.
     """
 
-    vector: Float32
+    vector: Float32 | None
     top_k: int
     where: Any = None
     mode: Mode | None = None
     metadata: bool = False
     distance: bool = False
+    texts: tuple[QueryText, ...] = ()
+    scores: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Why a query with texts found a vector: the keys that matched with their BM25 scores, and the fused score."""
+
+    bm25: tuple[tuple[str, float], ...]
+    fused: float | None = None
+    """None where there was no vector to fuse with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result of a query, nearest first. `metadata` is its JSON text, None where not asked for."""
+    """One result of a query, best first. `metadata` is its JSON text, None where not asked for."""
 
     key: str
-    distance: float
+    distance: float | None
+    """None where the search by vector did not find it, or there was none."""
     metadata: bytes | None = None
+    scores: Scores | None = None
+    """None for a query without texts."""
 
 
 @dataclass(frozen=True, slots=True)

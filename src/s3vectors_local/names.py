@@ -1,7 +1,8 @@
-"""Names of buckets and indexes, and their ARNs: check, parse, format."""
+"""Names of buckets and indexes, and their ARNs: check, parse, format. And names of this machine."""
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from s3vectors_local.errors import ValidationException
@@ -47,13 +48,17 @@ class Account:
     account: str = "000000000000"
     partition: str = "aws"
 
+    def arn(self, bucket: str, index: str | None = None) -> Arn:
+        """Return the ARN of a bucket, or of an index, of this account."""
+        return Arn(self.partition, self.region, self.account, bucket, index)
+
     def bucket_arn(self, bucket: str) -> str:
-        """Return the ARN of a bucket of this account."""
-        return str(Arn(self.partition, self.region, self.account, bucket))
+        """Return the ARN of a bucket of this account, as text."""
+        return str(self.arn(bucket))
 
     def index_arn(self, bucket: str, index: str) -> str:
-        """Return the ARN of an index of this account."""
-        return str(Arn(self.partition, self.region, self.account, bucket, index))
+        """Return the ARN of an index of this account, as text."""
+        return str(self.arn(bucket, index))
 
     def owns(self, arn: Arn) -> bool:
         """Tell whether the ARN is of this partition, region and account."""
@@ -78,3 +83,16 @@ def check_index_name(name: str) -> str:
     if not _INDEX.fullmatch(name):
         raise ValidationException("Invalid index name")
     return name
+
+
+@lru_cache(maxsize=256)
+def is_loopback(name: str) -> bool:
+    """Tell whether a name or address is of this machine alone."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -23,7 +23,8 @@ from s3vectors_local.model import Hit
 
 _MAC_BYTES: Final = 16
 _ID_BYTES: Final = 16
-_HIT_BYTES: Final = 200  # what a hit holds besides its key and metadata, about
+_HIT_BYTES: Final = 200  # what a hit holds besides its key, metadata and scores, about
+_SCORE_BYTES: Final = 120  # a score and its key's name, about
 
 
 def scope(operation: str, *parts: Any) -> bytes:
@@ -92,7 +93,7 @@ class Snapshots:
 
     def keep(self, hits: Sequence[Hit]) -> bytes:
         """Keep the results of a query and return their id."""
-        size = sum(len(hit.key) + len(hit.metadata or b"") + _HIT_BYTES for hit in hits)
+        size = sum(map(_size, hits))
         id_ = secrets.token_bytes(_ID_BYTES)
         with self._lock:
             self._snapshots[id_] = _Snapshot(hits, self._clock() + self._seconds, size)
@@ -117,6 +118,11 @@ class Snapshots:
                 return
             del self._snapshots[id_]
             self._bytes -= oldest.size
+
+
+def _size(hit: Hit) -> int:
+    scores = 0 if hit.scores is None else 1 + len(hit.scores.bm25)
+    return len(hit.key) + len(hit.metadata or b"") + scores * _SCORE_BYTES + _HIT_BYTES
 
 
 def pack(id_: bytes, offset: int) -> bytes:

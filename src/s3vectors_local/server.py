@@ -1,66 +1,171 @@
 """The engine over HTTP: a bare ASGI application over the wire table. Engine work runs in threads."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from s3vectors_local import limits
+from s3vectors_local import telemetry
+from s3vectors_local.admission import Admission, ClientGone, Intake, Receive
 from s3vectors_local.engine import Engine
-from s3vectors_local.errors import EngineError, ServiceUnavailableException
-from s3vectors_local.operations import Reply, answer, oversized, refusal
+from s3vectors_local.entrance import Entrance, Headers
+from s3vectors_local.errors import (
+    EngineError,
+    RequestTimeoutException,
+    ServiceError,
+    ServiceUnavailableException,
+    TooManyRequestsException,
+)
+from s3vectors_local.operations import Call, Reply, answer, oversized, refusal
 
 Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_HEALTH: Final = "/health"
-_DRAIN_BYTES: Final = (
-    8 * limits.BODY_BYTES
-)  # of a body that is too large: read this much, so that its sender gets to read
+_WAITING: Final = 8  # requests that may wait, for each that runs
+_PAGE: Final = 500  # of buckets and indexes that are counted for the metrics
+_INDEXES_SHOWN: Final = 1_000
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def app(engine: Engine) -> App:
+def default_concurrency() -> int:
+    """Return how many requests are in the engine at once where nobody says."""
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to serve. `read_seconds` is for a request to arrive; `log` is told of every answer."""
+
+    entrance: Entrance = field(default_factory=Entrance)
+    max_concurrency: int = field(default_factory=default_concurrency)
+    read_seconds: float = 60.0
+    log: Callable[[telemetry.Event], None] | None = None
+
+
+def app(engine: Engine, *, options: Options | None = None) -> App:
     """Return the application. It does not close the engine.
 
-    `POST /<OperationName>` and `/tags/{ARN}` are the service; `GET /health` answers 200 while the engine reads.
+    `POST /<OperationName>` and `/tags/{ARN}` are the service; `GET /health` answers 200 while the engine reads;
+    `GET /metrics` tells what was done.
     """
+    server = _Server(engine, options or Options())
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
+            server.close()
         elif scope["type"] == "http":
-            await _reply(send, await _answer(engine, scope, receive), head=scope["method"] == "HEAD")
+            await server.handle(scope, receive, send)
 
     return application
 
 
-async def _answer(engine: Engine, scope: Scope, receive: Receive) -> Reply:
-    method, path = scope["method"], scope["raw_path"].partition(b"?")[0].decode("latin-1")
-    body = await _body(receive)
-    if body is None:
-        return oversized()
-    if path == _HEALTH and method in {"GET", "HEAD"}:
-        return await asyncio.to_thread(_health, engine)
-    query = scope["query_string"].decode("latin-1")
-    return await asyncio.to_thread(answer, engine, method=method, path=path, query=query, body=body)
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    reply: Reply
+    principal: str = ""
+    bytes_in: int = 0
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Return the body, None for one over the limit."""
-    chunks: list[bytes] = []
-    size = 0
-    while size <= _DRAIN_BYTES:
-        message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= limits.BODY_BYTES:
-            chunks.append(chunk)
-        else:
-            chunks.clear()
-        if not message.get("more_body", False):
-            break
-    return None if size > limits.BODY_BYTES else b"".join(chunks)
+class _Server:
+    def __init__(self, engine: Engine, options: Options) -> None:
+        self._engine = engine
+        self._entrance = options.entrance
+        self._log = options.log
+        self._intake = Intake(seconds=options.read_seconds)
+        self._admission = Admission(
+            running=options.max_concurrency,
+            waiting=_WAITING * options.max_concurrency,
+        )
+        self._metrics = telemetry.Metrics()
+
+    def close(self) -> None:
+        self._admission.close()
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived, started = time.time(), time.perf_counter()
+        path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        call = Call(scope["method"], path, query, secure=scope["scheme"] == "https")
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        try:
+            outcome = await self._outcome(call, headers, receive)
+        except ClientGone:
+            return
+        reply = outcome.reply
+        await _reply(send, reply, head=call.method == "HEAD")
+        self._tell(
+            telemetry.Event(
+                time=arrived,
+                request_id=reply.headers.get("x-amzn-requestid", ""),
+                operation=_title(call),
+                status=reply.status,
+                ms=(time.perf_counter() - started) * 1000,
+                bytes_in=outcome.bytes_in,
+                bytes_out=len(reply.body),
+                principal=outcome.principal,
+                error=reply.headers.get("x-amzn-errortype", ""),
+            )
+        )
+
+    async def _outcome(self, call: Call, headers: Headers, receive: Receive) -> _Outcome:
+        try:
+            async with self._intake.body(receive) as body:
+                if body is None:
+                    return _Outcome(oversized())
+                whole = replace(call, body=body)
+                page = _PAGES.get(call.path) if call.method in {"GET", "HEAD"} else None
+                if page is not None:
+                    return await page(self, whole, headers)
+                return await self._admission.run(self._work, whole, headers)
+        except (RequestTimeoutException, TooManyRequestsException) as error:
+            return _Outcome(_later(error))
+
+    def _work(self, call: Call, headers: Headers) -> _Outcome:
+        try:
+            caller = self._entrance.caller(call, headers)
+        except ServiceError as error:
+            return _Outcome(refusal(error), bytes_in=len(call.body))
+        reply = answer(self._engine, call, caller=caller)
+        return _Outcome(reply, caller.arn if caller else "", len(call.body))
+
+    async def _health(self, *_: Any) -> _Outcome:
+        # Not in the queue: a busy server is alive.
+        return _Outcome(await asyncio.to_thread(_health, self._engine))
+
+    async def _show(self, call: Call, headers: Headers) -> _Outcome:
+        try:
+            self._entrance.check_metrics(call, headers)
+            # With credentials, what somebody may not see is told to nobody: names of indexes are left out.
+            sizes = await asyncio.to_thread(_sizes, self._engine, named=self._entrance.keyring is None)
+        except ServiceError as error:
+            return _Outcome(refusal(error))
+        running, waiting = self._admission.running, self._admission.waiting
+        text = self._metrics.text(running=running, waiting=waiting, more=sizes)
+        return _Outcome(Reply(200, text.encode(), {"content-type": _TEXT}))
+
+    def _tell(self, event: telemetry.Event) -> None:
+        self._metrics(event)
+        if self._log is not None:
+            self._log(event)
+
+
+_PAGES: Final = {"/health": _Server._health, "/metrics": _Server._show}  # noqa: SLF001 - of this module
+
+
+def _title(call: Call) -> str:
+    """Return what a request is called in logs and metrics: never a text of the client's."""
+    return call.operation or (call.path if call.path in _PAGES else "unknown")
+
+
+def _later(error: ServiceError) -> Reply:
+    reply = refusal(error)
+    if isinstance(error, RequestTimeoutException):
+        return replace(reply, close=True)
+    return replace(reply, headers={**reply.headers, "retry-after": "1"})
 
 
 def _health(engine: Engine) -> Reply:
@@ -69,6 +174,41 @@ def _health(engine: Engine) -> Reply:
     except EngineError:
         return refusal(ServiceUnavailableException("The engine cannot read its data"))
     return Reply(200, b'{"status":"ok"}', {"content-type": "application/json"})
+
+
+def _sizes(engine: Engine, *, named: bool) -> list[str]:
+    try:
+        indexes = _all_indexes(engine)
+    except EngineError:
+        return []
+    lines = [
+        *telemetry.gauge("s3vectors_indexes", "Indexes there are.", len(indexes)),
+        *telemetry.gauge("s3vectors_vectors", "Vectors in all indexes.", sum(index.count for index in indexes)),
+    ]
+    if named:
+        names = [({"bucket": index.bucket, "index": index.name}, index) for index in indexes[:_INDEXES_SHOWN]]
+        name = "s3vectors_index_vectors"
+        counts = [telemetry.sample(name, index.count, **labels) for labels, index in names]
+        lines += telemetry.family(name, "gauge", "Vectors of an index.", counts)
+        name = "s3vectors_index_component_bytes"
+        sizes = [telemetry.sample(name, 4 * index.count * index.dimension, **labels) for labels, index in names]
+        lines += telemetry.family(name, "gauge", "Bytes of an index's components.", sizes)
+    return lines
+
+
+def _all_indexes(engine: Engine) -> Sequence[Any]:
+    buckets = _all(engine.list_buckets)
+    return [index for bucket in buckets for index in _all(engine.list_indexes, bucket.name)]
+
+
+def _all(lister: Callable[..., Any], *args: Any) -> list[Any]:
+    found, token = [], None
+    while True:
+        page = lister(*args, limit=_PAGE, token=token)
+        found += page.items
+        token = page.next_token
+        if token is None:
+            return found
 
 
 async def _reply(send: Send, reply: Reply, *, head: bool) -> None:

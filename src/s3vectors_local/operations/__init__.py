@@ -1,5 +1,5 @@
 """The wire table: a request in, the engine's answer or a service error out. Both faces use it."""
 
-from s3vectors_local.operations.wire import OPERATIONS, Reply, answer, oversized, refusal
+from s3vectors_local.operations.wire import OPERATIONS, Call, Reply, answer, oversized, refusal
 
-__all__ = ["OPERATIONS", "Reply", "answer", "oversized", "refusal"]
+__all__ = ["OPERATIONS", "Call", "Reply", "answer", "oversized", "refusal"]

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import orjson
-
-from s3vectors_local import limits
+from s3vectors_local import iam, limits
 from s3vectors_local.engine import Engine
-from s3vectors_local.errors import ValidationException
+from s3vectors_local.errors import Field, ValidationException
 from s3vectors_local.model import Bucket, Encryption, Mode
-from s3vectors_local.operations import references
+from s3vectors_local.operations import access, references
 from s3vectors_local.operations.shapes import Members
 
 Answer = dict[str, Any]
@@ -49,11 +47,13 @@ def delete_vector_bucket(engine: Engine, members: Members) -> Answer:
 
 
 def put_vector_bucket_policy(engine: Engine, members: Members) -> Answer:
-    """PutVectorBucketPolicy."""
+    """PutVectorBucketPolicy. What the evaluation would not understand is refused here."""
     policy = members.needed_text("policy")
     bucket = references.bucket(engine, members)
-    if not _is_object(policy):
-        raise ValidationException("Policy is not valid JSON")
+    try:
+        iam.bucket_policy(policy, known=access.ACTIONS)
+    except iam.PolicyFault as error:
+        raise ValidationException(f"Invalid policy: {error}", fields=[Field("policy", str(error))]) from error
     engine.put_policy(bucket, policy)
     return {}
 
@@ -83,10 +83,3 @@ def _summary(engine: Engine, bucket: Bucket) -> Answer:
         "vectorBucketArn": engine.owner.bucket_arn(bucket.name),
         "creationTime": bucket.created,
     }
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(orjson.loads(text), dict)
-    except orjson.JSONDecodeError:
-        return False

@@ -11,33 +11,53 @@ from s3vectors_local.operations.shapes import Members
 
 def bucket(engine: Engine, members: Members) -> str:
     """Return the name of the bucket. Raises BucketNotFound for an ARN of elsewhere."""
-    name = members.text("vectorBucketName", length=limits.NAME_LENGTH)
-    arn = members.text("vectorBucketArn", pattern=names.BUCKET_ARN_PATTERN)
-    members.check()
-    if name is not None and arn is None:
-        return name
-    parsed = names.parse_arn(arn) if arn is not None and name is None else None
-    if parsed is None:
-        raise ValidationException("Must specify either vectorBucketName or vectorBucketArn but not both")
-    if not engine.owner.owns(parsed):
+    arn = _bucket(engine, members)
+    if not engine.owner.owns(arn):
         raise BucketNotFound
-    return parsed.bucket
+    return arn.bucket
 
 
 def index(engine: Engine, members: Members) -> tuple[str, str]:
     """Return the names of the bucket and the index. Raises IndexNotFound for an ARN of elsewhere."""
+    arn, name = _index(engine, members)
+    if not engine.owner.owns(arn):
+        raise IndexNotFound
+    return arn.bucket, name
+
+
+def bucket_arn(engine: Engine, members: Members) -> str:
+    """Return the ARN of the bucket, be it here or elsewhere."""
+    return str(_bucket(engine, members))
+
+
+def index_arn(engine: Engine, members: Members) -> str:
+    """Return the ARN of the index, be it here or elsewhere."""
+    return str(_index(engine, members)[0])
+
+
+def _bucket(engine: Engine, members: Members) -> names.Arn:
+    name = members.text("vectorBucketName", length=limits.NAME_LENGTH)
+    arn = members.text("vectorBucketArn", pattern=names.BUCKET_ARN_PATTERN)
+    members.check()
+    if name is not None and arn is None:
+        return engine.owner.arn(name)
+    parsed = names.parse_arn(arn) if arn is not None and name is None else None
+    if parsed is None:
+        raise ValidationException("Must specify either vectorBucketName or vectorBucketArn but not both")
+    return parsed
+
+
+def _index(engine: Engine, members: Members) -> tuple[names.Arn, str]:
     bucket_name = members.text("vectorBucketName", length=limits.NAME_LENGTH)
     name = members.text("indexName", length=limits.NAME_LENGTH)
     arn = members.text("indexArn", pattern=names.INDEX_ARN_PATTERN)
     members.check()
     if arn is None and bucket_name is not None and name is not None:
-        return bucket_name, name
+        return engine.owner.arn(bucket_name, name), name
     parsed = names.parse_arn(arn) if arn is not None and bucket_name is None and name is None else None
     if parsed is None or parsed.index is None:
         raise ValidationException("Must specify either indexArn or both vectorBucketName and indexName")
-    if not engine.owner.owns(parsed):
-        raise IndexNotFound
-    return parsed.bucket, parsed.index
+    return parsed, parsed.index
 
 
 def encryption(members: Members) -> Encryption | None:

@@ -7,8 +7,8 @@ import orjson
 
 from s3vectors_local import limits
 from s3vectors_local.engine import Engine
-from s3vectors_local.errors import Field, ValidationException
-from s3vectors_local.model import Hit, Mode, NewVector, Query, StoredVector
+from s3vectors_local.errors import ValidationException
+from s3vectors_local.model import Hit, Mode, NewVector, Query, QueryText, Scores, StoredVector
 from s3vectors_local.operations import references
 from s3vectors_local.operations.shapes import Members
 
@@ -55,15 +55,20 @@ def query_vectors(engine: Engine, members: Members) -> Answer:
     query = members.vector("queryVector")
     mode = members.text("queryMode", choices=tuple(Mode))
     token = members.text("nextToken", length=limits.QUERY_TOKEN_LENGTH)
-    distance, metadata = members.flag("returnDistance"), members.flag("returnMetadata")
+    texts = tuple(_query_text(item) for item in members.structures("queryTexts", count=limits.QUERY_TEXTS))
     index = references.index(engine, members)
-    _refuse_texts(members)
-    if query is None:
-        raise ValidationException("Must specify queryVector", fields=[Field("queryVector", "Must not be null")])
-    where = members.document("filter")
-    search = Query(query, top_k, where, Mode(mode) if mode else None, metadata=metadata, distance=distance)
+    search = Query(
+        query,
+        top_k,
+        members.document("filter"),
+        Mode(mode) if mode else None,
+        metadata=members.flag("returnMetadata"),
+        distance=members.flag("returnDistance"),
+        texts=texts,
+        scores=members.flag("returnScores"),
+    )
     page, metric = engine.query_vectors(*index, search, token=token)
-    hits = [_hit(hit, distance=distance) for hit in page.items]
+    hits = [_hit(hit, search) for hit in page.items]
     return {"vectors": hits, "distanceMetric": metric, "nextToken": page.next_token}
 
 
@@ -87,10 +92,9 @@ def _segment(members: Members) -> tuple[int, int]:
     return index, count
 
 
-def _refuse_texts(members: Members) -> None:
-    if members.has("queryTexts"):
-        reason = "queryTexts is not supported yet by this engine: it has no text search"
-        raise ValidationException(reason, fields=[Field("queryTexts", reason)])
+def _query_text(item: Members) -> QueryText:
+    text = item.needed_text("text", length=limits.QUERY_TEXT_LENGTH)
+    return QueryText(item.needed_text("metadataKey", length=limits.METADATA_KEY_LENGTH), text)
 
 
 def _stored(vector: StoredVector) -> Answer:
@@ -102,10 +106,21 @@ def _stored(vector: StoredVector) -> Answer:
     return answer
 
 
-def _hit(hit: Hit, *, distance: bool) -> Answer:
+def _hit(hit: Hit, query: Query) -> Answer:
     answer: Answer = {"key": hit.key}
-    if distance:
+    if query.distance and hit.distance is not None:
         answer["distance"] = hit.distance
+    if query.scores and hit.scores is not None:
+        answer["scores"] = _scores(hit, hit.scores)
     if hit.metadata is not None:
         answer["metadata"] = orjson.Fragment(hit.metadata)
+    return answer
+
+
+def _scores(hit: Hit, scores: Scores) -> Answer:
+    answer: Answer = {"bm25Scores": [{"metadataKey": key, "score": score} for key, score in scores.bm25]}
+    if scores.fused is not None:
+        answer["fused"] = scores.fused
+        if hit.distance is not None:
+            answer["vectorDistance"] = hit.distance
     return answer

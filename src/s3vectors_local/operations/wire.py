@@ -16,10 +16,12 @@ from s3vectors_local.errors import (
     InternalServerException,
     SerializationException,
     ServiceError,
+    StoreError,
     UnknownOperationException,
     ValidationException,
 )
-from s3vectors_local.operations import buckets, indexes, tags, vectors
+from s3vectors_local.iam import Caller
+from s3vectors_local.operations import access, buckets, indexes, tags, vectors
 from s3vectors_local.operations.shapes import Members
 
 _log = logging.getLogger(__name__)
@@ -46,9 +48,12 @@ _POSTED: Final[Mapping[str, Operation]] = {
     "PutVectors": vectors.put_vectors,
     "QueryVectors": vectors.query_vectors,
     "UpdateIndexMode": indexes.update_index_mode,
+    "UpdateMetadataConfiguration": indexes.update_metadata_configuration,
 }
 
-OPERATIONS: Final = frozenset(_POSTED) | {"ListTagsForResource", "TagResource", "UntagResource"}
+_TAGS: Final = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
+
+OPERATIONS: Final = frozenset(_POSTED) | frozenset(_TAGS.values())
 """The names of the operations that are answered."""
 
 
@@ -63,14 +68,37 @@ class Reply:
     """True when the connection should not be used again."""
 
 
-def answer(engine: Engine, *, method: str, path: str, query: str = "", body: bytes = b"") -> Reply:
-    """Return the answer to a request; never raises. `path` and `query` are as sent, percent-encoded."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came: path and query are percent-encoded."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes = b""
+    secure: bool = True
+    """Whether nobody on the way could read it."""
+
+    @property
+    def operation(self) -> str | None:
+        """The name of the operation that is asked for, None where there is none."""
+        if self.path.startswith(_TAGS_PATH):
+            return _TAGS.get(self.method)
+        name = self.path.removeprefix("/")
+        return name if self.method == "POST" and name in _POSTED else None
+
+
+def answer(engine: Engine, call: Call, *, caller: Caller | None = None) -> Reply:
+    """Return the answer to a request; never raises. A caller may do what its policies allow; None may do everything."""
     try:
-        return _reply(200, _dispatch(engine, method=method, path=path, query=query, body=body))
+        return _reply(200, _dispatch(engine, call, caller))
     except ServiceError as error:
         return refusal(error)
+    except StoreError as error:
+        _log.error("%s failed: %s", call.operation, error)
+        return refusal(InternalServerException(f"The store failed: {error}"))
     except Exception:  # noqa: BLE001 - the boundary: a client gets an answer whatever happened
-        _log.exception("%s %s failed", method, path)
+        _log.exception("%s failed", call.operation)
         return refusal(InternalServerException())
 
 
@@ -91,38 +119,43 @@ def _oversized() -> ValidationException:
     return ValidationException("Request body exceeds max allowed size")
 
 
-def _dispatch(engine: Engine, *, method: str, path: str, query: str, body: bytes) -> dict[str, Any]:
-    if len(body) > limits.BODY_BYTES:
+def _dispatch(engine: Engine, call: Call, caller: Caller | None) -> dict[str, Any]:
+    if len(call.body) > limits.BODY_BYTES:
         raise _oversized()
-    if path.startswith(_TAGS_PATH):
-        return _tags(engine, method=method, arn=unquote(path.removeprefix(_TAGS_PATH)), query=query, body=body)
-    operation = _POSTED.get(path.removeprefix("/")) if method == "POST" else None
-    if operation is None:
-        raise UnknownOperationException(f"There is no operation {method} {path}")
-    return operation(engine, _members(body))
+    asked = _asked(call)
+    if caller is not None:
+        access.authorise(engine, caller, asked)
+    if asked.operation in _POSTED:
+        return _POSTED[asked.operation](engine, Members(asked.body))
+    if asked.operation == "TagResource":
+        return tags.tag_resource(engine, asked.arn, Members(asked.body))
+    if asked.operation == "UntagResource":
+        return tags.untag_resource(engine, asked.arn, asked.tag_keys)
+    return tags.list_tags_for_resource(engine, asked.arn)
 
 
-def _tags(engine: Engine, *, method: str, arn: str, query: str, body: bytes) -> dict[str, Any]:
+def _asked(call: Call) -> access.Asked:
+    tagged = call.path.startswith(_TAGS_PATH)
+    arn = unquote(call.path.removeprefix(_TAGS_PATH)) if tagged else ""
     if len(arn) > limits.RESOURCE_ARN_LENGTH[1]:
         raise ValidationException("Invalid resource ARN")
-    if method == "GET":
-        return tags.list_tags_for_resource(engine, arn)
-    if method == "POST":
-        return tags.tag_resource(engine, arn, _members(body))
-    if method == "DELETE":
-        keys = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "tagKeys"]
-        return tags.untag_resource(engine, arn, keys)
-    raise UnknownOperationException(f"There is no operation {method} /tags")
+    name = call.operation
+    if name is None:
+        raise UnknownOperationException(f"There is no operation {call.method} {'/tags' if tagged else call.path}")
+    pairs = parse_qsl(call.query, keep_blank_values=True) if name == "UntagResource" else ()
+    keys = [value for key, value in pairs if key == "tagKeys"]
+    content = _content(call.body) if call.method == "POST" else {}
+    return access.Asked(name, content, arn, keys, secure=call.secure)
 
 
-def _members(body: bytes) -> Members:
+def _content(body: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError as error:
         raise SerializationException(f"The body is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise SerializationException("The body is not a JSON object")
-    return Members(content)
+    return content
 
 
 def _reply(status: int, content: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({})) -> Reply:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from s3vectors_local.model import Bucket, Encryption, Index, Metric, Mode, NewIndex
+from s3vectors_local.model import Bucket, Encryption, Index, Language, Metric, Mode, NewIndex, TextKey
 from s3vectors_local.storage.codec import id_range
 
 _INDEX_COLUMNS: Final = """
@@ -82,7 +82,7 @@ def add_index(c: sqlite3.Connection, bucket: Bucket, new: NewIndex, *, created: 
 def index(c: sqlite3.Connection, bucket: str, name: str) -> Index | None:
     """Return an index, None where there is none."""
     row = c.execute(f"{_INDEX_COLUMNS} WHERE buckets.name = ? AND indexes.name = ?", (bucket, name)).fetchone()
-    return _index(row) if row else None
+    return _index(c, row) if row else None
 
 
 def indexes(c: sqlite3.Connection, bucket: Bucket, *, prefix: str, after: str, limit: int) -> list[Index]:
@@ -91,7 +91,8 @@ def indexes(c: sqlite3.Connection, bucket: Bucket, *, prefix: str, after: str, l
         {_INDEX_COLUMNS} WHERE bucket_id = ? AND indexes.name > ? AND substr(indexes.name, 1, length(?)) = ?
         ORDER BY indexes.name LIMIT ?
     """
-    return [_index(row) for row in c.execute(sql, (bucket.id, after, prefix, prefix, limit))]
+    rows = c.execute(sql, (bucket.id, after, prefix, prefix, limit)).fetchall()
+    return [_index(c, row) for row in rows]
 
 
 def set_mode(c: sqlite3.Connection, index_id: int, mode: Mode) -> None:
@@ -100,12 +101,21 @@ def set_mode(c: sqlite3.Connection, index_id: int, mode: Mode) -> None:
 
 
 def remove_index(c: sqlite3.Connection, index_id: int) -> None:
-    """Delete an index with all that is in it."""
+    """Delete an index with all that is in it, but for its texts."""
     bounds = id_range(index_id)
     c.execute("DELETE FROM vectors WHERE id > ? AND id < ?", bounds)
     c.execute("DELETE FROM records WHERE id > ? AND id < ?", bounds)
     c.execute("DELETE FROM tags WHERE index_id = ?", (index_id,))
     c.execute("DELETE FROM indexes WHERE id = ?", (index_id,))
+
+
+def text_keys(c: sqlite3.Connection, index_id: int) -> tuple[TextKey, ...]:
+    """Return the searchable keys of an index, in the order they were declared."""
+    sql = "SELECT id, key, language, documents, length FROM text_keys WHERE index_id = ? ORDER BY id"
+    return tuple(
+        TextKey(id_, key, Language(language) if language else None, documents, length)
+        for id_, key, language, documents, length in c.execute(sql, (index_id,))
+    )
 
 
 def tags(c: sqlite3.Connection, bucket_id: int, index_id: int) -> dict[str, str]:
@@ -137,8 +147,10 @@ def _bucket(row: tuple[Any, ...]) -> Bucket:
     return Bucket(id_, name, created, Encryption(sse_type, kms_key_arn), Mode(mode), policy)
 
 
-def _index(row: tuple[Any, ...]) -> Index:
-    id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, *counters = row
+def _index(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
+    id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, generation, rewritten, count = (
+        row
+    )
     return Index(
         id_,
         bucket_,
@@ -149,5 +161,8 @@ def _index(row: tuple[Any, ...]) -> Index:
         tuple(orjson.loads(keys)),
         Encryption(sse_type, kms_key_arn),
         Mode(mode),
-        *counters,
+        generation,
+        rewritten,
+        count,
+        text_keys(c, id_),
     )

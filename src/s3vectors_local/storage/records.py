@@ -13,8 +13,11 @@ from s3vectors_local.storage import codec
 Ids = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def put(c: sqlite3.Connection, index: Index, vectors: Sequence[NewVector]) -> None:
-    """Store vectors of different keys; those of keys that exist are replaced and keep their place."""
+def put(c: sqlite3.Connection, index: Index, vectors: Sequence[NewVector]) -> dict[str, int]:
+    """Store vectors of different keys and return their record ids by key.
+
+    Those of keys that exist are replaced and keep their place.
+    """
     known = _ids(c, index, (vector.key for vector in vectors))
     last = _last_sequence(c, index)
     ids = dict(known)
@@ -32,15 +35,18 @@ def put(c: sqlite3.Connection, index: Index, vectors: Sequence[NewVector]) -> No
     )
     _written(c, index, added=len(ids) - len(known), rewritten=bool(known))
     c.execute("UPDATE indexes SET last_sequence = ? WHERE id = ?", (last, index.id))
+    return ids
 
 
-def delete(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> None:
-    """Remove the keys; absent ones are ignored."""
-    ids = [(id_,) for id_ in _ids(c, index, keys).values()]
-    c.executemany("DELETE FROM records WHERE id = ?", ids)
-    c.executemany("DELETE FROM vectors WHERE id = ?", ids)
+def delete(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> list[int]:
+    """Remove the keys and return their record ids; absent ones are ignored."""
+    ids = list(_ids(c, index, keys).values())
+    rows = [(id_,) for id_ in ids]
+    c.executemany("DELETE FROM records WHERE id = ?", rows)
+    c.executemany("DELETE FROM vectors WHERE id = ?", rows)
     if ids:
         _written(c, index, added=-len(ids), rewritten=True)
+    return ids
 
 
 def get(c: sqlite3.Connection, index: Index, keys: Iterable[str], *, data: bool, metadata: bool) -> list[StoredVector]:
@@ -96,6 +102,19 @@ def filterable(c: sqlite3.Connection, index: Index, *, after: int = 0) -> Iterat
     start, end = codec.id_range(index.id)
     sql = "SELECT id, filterable FROM records WHERE id > ? AND id < ? ORDER BY id"
     yield from c.execute(sql, (max(start, after), end))
+
+
+def filterable_of(c: sqlite3.Connection, ids: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
+    """Yield the filterable metadata of the given records, in their order."""
+    for id_ in ids:
+        yield id_, c.execute("SELECT filterable FROM records WHERE id = ?", (id_,)).fetchone()[0]
+
+
+def documents(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, bytes]]:
+    """Yield record ids and their whole metadata, in order."""
+    sql = "SELECT id, filterable, other FROM records WHERE id > ? AND id < ? ORDER BY id"
+    for id_, filterable_part, other in c.execute(sql, codec.id_range(index.id)):
+        yield id_, codec.join(filterable_part, other)
 
 
 def rows(c: sqlite3.Connection, index: Index, ids: Sequence[int]) -> Iterator[tuple[Ids, Float32]]:

@@ -4,12 +4,12 @@ import secrets
 import sqlite3
 from typing import Final
 
-from s3vectors_local.errors import StoreError, StoreTooNew
+from s3vectors_local.errors import StoreError, StoreTooNew, StoreTooOld
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _APPLICATION_ID: Final = 0x53335645  # "S3VE" in the SQLite header: tells our files from other databases
 
-_TABLES: Final = """
+_FIRST_TABLES: Final = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE buckets (
@@ -63,6 +63,37 @@ CREATE TABLE records (
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
 
+_TEXT_TABLES: Final = """
+-- language is NULL for the standard analyzer; documents hold one term or more, length terms in all
+CREATE TABLE text_keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    index_id INTEGER NOT NULL REFERENCES indexes (id),
+    key TEXT NOT NULL,
+    language TEXT,
+    documents INTEGER NOT NULL DEFAULT 0,
+    length INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (index_id, key)
+);
+
+-- what was indexed of a record: its terms in their order, parted by spaces
+CREATE TABLE texts (
+    text_key INTEGER NOT NULL REFERENCES text_keys (id),
+    record INTEGER NOT NULL,
+    terms TEXT NOT NULL,
+    PRIMARY KEY (text_key, record)
+) WITHOUT ROWID;
+
+-- the same turned round, in blocks of ascending records, none before `first`: see postings.py
+CREATE TABLE postings (
+    id INTEGER PRIMARY KEY,
+    text_key INTEGER NOT NULL REFERENCES text_keys (id),
+    term TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (text_key, term, first)
+);
+"""
+
 
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Tell whether the database holds nothing yet."""
@@ -72,21 +103,36 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 def create(connection: sqlite3.Connection) -> None:
     """Create the tables and stamp the format, in the caller's transaction."""
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
+    _execute(connection, _FIRST_TABLES)
+    _execute(connection, _TEXT_TABLES)
     connection.execute("INSERT INTO settings VALUES ('token_secret', ?)", (secrets.token_bytes(32),))
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Tell whether the database is ours, in a format that `migrate` brings up to date."""
+    return _is_ours(connection) and _version(connection) < FORMAT_VERSION
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older format up to date, in the caller's transaction. Format 1 had no text search."""
+    _execute(connection, _TEXT_TABLES)
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
 def check(connection: sqlite3.Connection) -> None:
-    """Raise StoreTooNew for a newer format, StoreError for a database that is not ours."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+    """Raise StoreTooNew for a newer format, StoreError for an older one and for a database that is not ours."""
+    if not _is_ours(connection):
         raise StoreError("the file is a database of another program")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if version > FORMAT_VERSION:
         raise StoreTooNew(
             f"the data has format {version}, this release knows up to {FORMAT_VERSION}: use the release that wrote it"
+        )
+    if version < FORMAT_VERSION:
+        raise StoreTooOld(
+            f"the data has format {version}, this release reads {FORMAT_VERSION}: open it for writing once to convert"
         )
 
 
@@ -94,3 +140,17 @@ def token_secret(connection: sqlite3.Connection) -> bytes:
     """Return the key that page tokens are signed with; it is made once, with the data."""
     value: bytes = connection.execute("SELECT value FROM settings WHERE name = 'token_secret'").fetchone()[0]
     return value
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    # Not executescript: that would commit the caller's transaction.
+    for statement in statements.split(";\n"):
+        connection.execute(statement)

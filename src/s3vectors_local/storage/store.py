@@ -173,14 +173,16 @@ def _open_writer(folder: Path) -> Store:
 
 
 def _create(path: Path) -> None:
-    """Make the tables where there are none, and see to it that the names of the new files are on the disk."""
+    """Make the tables that are missing, and see to it that the names of the new files are on the disk."""
     try:
         connection = _connect(path)
         try:
+            connection.execute("BEGIN IMMEDIATE")
             if schema.is_empty(connection):
-                connection.execute("BEGIN IMMEDIATE")
                 schema.create(connection)
-                connection.execute("COMMIT")
+            elif schema.is_older(connection):
+                schema.migrate(connection)
+            connection.execute("COMMIT")
         finally:
             connection.close()
     except sqlite3.Error as error:

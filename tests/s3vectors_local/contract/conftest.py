@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -14,20 +15,29 @@ from botocore.config import Config
 
 from s3vectors_local import boto
 from s3vectors_local.engine import Engine, open_engine
-from s3vectors_local.server import app
+from s3vectors_local.server import Options, app
 
 CONFIG = Config(parameter_validation=False, retries={"total_max_attempts": 1, "mode": "standard"})
 CREDENTIALS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
 
 
+@dataclass
+class Server:
+    """A server that runs in a thread."""
+
+    port: int
+    uvicorn: uvicorn.Server
+
+
 @contextmanager
-def _served(engine: Engine) -> Iterator[int]:
+def _serving(engine: Engine, options: Options | None = None) -> Iterator[Server]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app(engine), log_level="warning", timeout_graceful_shutdown=2))
+    config = uvicorn.Config(app(engine, options=options), log_level="warning", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield listener.getsockname()[1]
+        yield Server(listener.getsockname()[1], server)
     finally:
         server.should_exit = True
         thread.join()
@@ -37,8 +47,14 @@ def _served(engine: Engine) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def served() -> Iterator[int]:
     """Give the port of a server in front of an engine in memory."""
-    with open_engine(None) as engine, _served(engine) as port:
-        yield port
+    with open_engine(None) as engine, _serving(engine) as server:
+        yield server.port
+
+
+@pytest.fixture
+def serve() -> Any:
+    """Give a context manager: an engine, served with some options."""
+    return _serving
 
 
 @pytest.fixture(scope="session")

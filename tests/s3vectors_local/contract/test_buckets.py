@@ -95,7 +95,7 @@ def test_missing(client: Any) -> None:
         (client.delete_vector_bucket, {}),
         (client.get_vector_bucket_policy, {}),
         (client.delete_vector_bucket_policy, {}),
-        (client.put_vector_bucket_policy, {"policy": "{}"}),
+        (client.put_vector_bucket_policy, {"policy": '{"Statement": []}'}),
         (client.put_vector_bucket_default_index_mode, {"defaultIndexMode": "ENHANCED"}),
         (client.list_indexes, {}),
         (

@@ -85,15 +85,6 @@ def test_bounds_of_keys(client: Any, bucket: str, keys: list[str], part: str) ->
     assert part in _refused(client.create_index, **arguments)[1]
 
 
-def test_text_search_is_not_yet(client: Any, bucket: str) -> None:
-    """Text search is refused, and the sentence says why."""
-    configuration = {"textSearchConfigurations": [{"metadataKey": "text"}]}
-    arguments = {"vectorBucketName": bucket, "indexName": "abc", "metadataConfiguration": configuration, **SHAPE}
-    code, message = _refused(client.create_index, **arguments)
-    assert code == "ValidationException"
-    assert "not supported yet" in message
-
-
 @pytest.mark.parametrize("name", ["a_b", "-ab", "ab.", "ABC"])
 def test_characters_of_name(client: Any, bucket: str, name: str) -> None:
     """A name with other characters is refused."""
@@ -178,9 +169,3 @@ def test_mode(client: Any, index: dict[str, str]) -> None:
     """An index may be set to ENHANCED, and not back."""
     client.update_index_mode(**index, indexMode="ENHANCED")
     assert _refused(client.update_index_mode, **index, indexMode="CLASSIC")[0] == "ValidationException"
-
-
-def test_not_yet(client: Any, index: dict[str, str]) -> None:
-    """An operation that this engine does not have is unknown."""
-    arguments = {"delete": {"textSearchConfigurations": [{"metadataKey": "text"}]}}
-    assert _refused(client.update_metadata_configuration, **index, **arguments)[0] == "UnknownOperationException"

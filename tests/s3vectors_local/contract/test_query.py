@@ -96,15 +96,9 @@ def test_wrong_dimension(client: Any, filled: Address) -> None:
 
 
 def test_no_vector(client: Any, filled: Address) -> None:
-    """A query without a vector is refused."""
+    """A query without a vector and without texts is refused."""
     with pytest.raises(ClientError, match="Must specify queryVector"):
         client.query_vectors(**filled, topK=1)
-
-
-def test_texts_are_not_yet(client: Any, filled: Address) -> None:
-    """Text search is refused, and the sentence says why."""
-    message, _ = _refused(client, filled, queryTexts=[{"text": "x", "metadataKey": "text"}])
-    assert "queryTexts is not supported yet" in message
 
 
 def test_malformed_filter(client: Any, filled: Address) -> None:

@@ -170,7 +170,6 @@ def test_unknown_members_are_ignored(raw: Raw, address: dict[str, str]) -> None:
         ("POST", "/Nope"),
         ("POST", "/listvectorbuckets"),
         ("POST", "/ListVectorBuckets/"),
-        ("POST", "/UpdateMetadataConfiguration"),
         ("GET", "/"),
         ("PUT", "/tags/arn"),
         ("POST", "/health"),

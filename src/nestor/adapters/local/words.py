@@ -4,10 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import Any
-
-from nestor.adapters.local.weights import INSTALL
-from nestor.errors import MissingExtra
 
 _STOPWORDS = """
 a about above after again all also am an and any are as at be because been before being below between both but
@@ -49,15 +47,20 @@ def _terms_of(run: str) -> Iterator[str]:
         yield _stemmed(run[:_LONGEST])
 
 
+_stemming = Lock()
+"""A stemmer keeps its word in itself."""
+
+
 @lru_cache(maxsize=1 << 16)
 def _stemmed(word: str) -> str:
-    return str(_stemmer().stemWord(word)) if word.isascii() and word.isalpha() else word
+    if not (word.isascii() and word.isalpha()):
+        return word
+    with _stemming:
+        return str(_stemmer().stemWord(word))
 
 
 @lru_cache(maxsize=1)
 def _stemmer() -> Any:
-    try:
-        import snowballstemmer
-    except ImportError as error:
-        raise MissingExtra(INSTALL) from error
+    import snowballstemmer
+
     return snowballstemmer.stemmer("english")

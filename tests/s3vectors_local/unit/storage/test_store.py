@@ -67,7 +67,7 @@ def test_newer_format_is_refused(folder: Path) -> None:
     """Data of a newer release is not touched."""
     _execute(folder, f"PRAGMA user_version = {schema.FORMAT_VERSION + 1}")
     for read_only in (False, True):
-        with pytest.raises(StoreTooNew, match=r"format 2, this release knows up to 1"):
+        with pytest.raises(StoreTooNew, match=r"format 3, this release knows up to 2"):
             open_store(folder, read_only=read_only)
 
 
