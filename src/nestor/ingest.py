@@ -157,7 +157,8 @@ class Ingest:
 
     def _fail(self, path: Path, before: Manifest | None, after: Manifest, error: UnreadableFile) -> Outcome:
         # What an earlier run stored stays searchable; only an asset that has nothing stored is marked FAILED.
-        if before is None or before.status is Status.FAILED:
+        # A name that leads nowhere is no asset.
+        if error.reason != "missing" and (before is None or before.status is Status.FAILED):
             failed = replace(after, status=Status.FAILED, content_hash="", reason=f"{error.reason}: {error}")
             self._manifests.put([failed])
         return Outcome(path, failure=Failure(path, error.reason, str(error)))

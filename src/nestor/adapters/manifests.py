@@ -63,7 +63,9 @@ class SqliteManifests:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
-            raise HomeUnusable(f"Cannot use {self._path}: {error}. Is there space, and permission?") from error
+            raise HomeUnusable(
+                f"Cannot use {self._path}: {error}. Is there space, permission, and is the file whole?"
+            ) from error
 
     def _write(self, statement: str, rows: Sequence[tuple[str | bytes, ...]]) -> None:
         with self._lock, self._translated(), self._database:

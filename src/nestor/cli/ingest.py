@@ -52,6 +52,8 @@ def ingest(
     read_options = media.ReadOptions(**{name: value for name, value in options.items() if value is not None})
     labels = Labels(collection, tags)
     files = list(media.discover(paths))
+    if not files:
+        say("There are no files to ingest there.")
     report = Report()
     with Nestor(settings) as nestor:
         outcomes = nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs)

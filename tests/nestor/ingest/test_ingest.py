@@ -100,7 +100,7 @@ def test_new_labels_are_written(nestor: Nestor, folder: Path, ingest: Ingesting,
 
 
 def test_a_broken_file_is_reported_and_the_rest_go_on(nestor: Nestor, folder: Path, ingest: Ingesting) -> None:
-    """The failure says why, in words and in a word; the manifest remembers."""
+    """The failure says why, in words and in a word; the manifest remembers, but not a name that leads nowhere."""
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
     outcomes = ingest(nestor, folder, folder / "absent.txt")
     reasons = {outcome.path.name: outcome.failure.reason for outcome in outcomes if outcome.failure}
@@ -108,7 +108,14 @@ def test_a_broken_file_is_reported_and_the_rest_go_on(nestor: Nestor, folder: Pa
     assert reasons["absent.txt"] == "missing"
     assert set(reasons) == {"empty.txt", "absent.txt", "broken.pdf"}
     assert sum(outcome.manifest is not None for outcome in outcomes) == 4
-    assert {each.status for each in nestor.manifests.all()} == {Status.STORED, Status.FAILED}
+    assert {each.file_name: each.status for each in nestor.manifests.all()} == {
+        "one.txt": Status.STORED,
+        "long.txt": Status.STORED,
+        "table.csv": Status.STORED,
+        "note.md": Status.STORED,
+        "empty.txt": Status.FAILED,
+        "broken.pdf": Status.FAILED,
+    }
 
 
 def test_a_file_that_broke_keeps_its_earlier_version(
