@@ -46,10 +46,11 @@ lock: $(VENV)/.uv ## Resolve the requirements again, with hashes and without add
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --quiet \
 		--extra app --group dev -c requirements/demo.txt --no-header -o requirements/dev.txt
 
-bench: $(VENV)/.dev ## Retrieval quality, media search and client cost (needs ../shared/data or --data)
+bench: $(VENV)/.dev ## Retrieval quality, media search, client and engine cost (the first two need ../shared/data)
 	$(BIN)/python bench/retrieval.py
 	$(BIN)/python bench/media.py
 	$(BIN)/python bench/client.py
+	$(BIN)/python bench/engine.py
 
 clean: ## Remove the environment and the demo's home
 	rm -rf $(VENV) .nestor
