@@ -50,7 +50,7 @@ def open_engine(
     read_only: bool = False,
     region: str = "us-east-1",
     account: str = "000000000000",
-    resident_bytes: int = limits.RESIDENT_BYTES,
+    resident_bytes: int | None = None,
 ) -> "Engine":
     """Return an engine over the data in a folder, created where it is missing; None keeps everything in memory.
 
@@ -73,9 +73,9 @@ class Engine:
         *,
         clock: Clock = time.time,
         owner: names.Account = names.Account(),  # noqa: B008 - frozen
-        resident_bytes: int = limits.RESIDENT_BYTES,
+        resident_bytes: int | None = None,
     ) -> None:
-        """Own the store. `resident_bytes` bounds the rows kept in memory for queries."""
+        """Own the store. `resident_bytes` bounds the rows kept for queries: a quarter of the memory if None."""
         self.owner = owner
         self._store = store
         self._clock = clock

@@ -15,6 +15,7 @@ import numpy as np
 from s3vectors_local import limits
 from s3vectors_local.distance import distances, nearest, prepared
 from s3vectors_local.filters import Predicate
+from s3vectors_local.memory import available_bytes
 from s3vectors_local.model import Float32, Index
 from s3vectors_local.storage import codec, records
 
@@ -60,9 +61,9 @@ class _Resident:
 class Search:
     """Finds the nearest rows of an index; keeps rows in memory, up to a bound over all indexes."""
 
-    def __init__(self, *, resident_bytes: int = limits.RESIDENT_BYTES) -> None:
+    def __init__(self, *, resident_bytes: int | None = None) -> None:
         """Keep at most so many bytes; the indexes queried longest ago are dropped first."""
-        self._bound = resident_bytes
+        self._bound = available_bytes() // limits.RESIDENT_SHARE if resident_bytes is None else resident_bytes
         self._residents: OrderedDict[int, _Resident] = OrderedDict()
         self._lock = threading.Lock()
 
