@@ -207,7 +207,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
         (files / f"{number}.txt").write_text(f"Note {number}. " + "word " * 100)
     command = [*map(str, (Path(sys.executable).with_name("nestor"), "--home", tmp_path / "home", "ingest", files))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    begun = time.monotonic()
+    while not (tmp_path / "home/manifests.sqlite").exists() and time.monotonic() - begun < 60:
+        time.sleep(0.05)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 130, words
