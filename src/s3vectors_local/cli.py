@@ -83,8 +83,12 @@ def serve(  # noqa: PLR0917 - as above
 
     Without --credentials nobody is asked who they are, so only loopback addresses are accepted.
     """
+    from importlib.util import find_spec
+
     from s3vectors_local.names import is_loopback
 
+    if find_spec("uvicorn") is None:
+        _fail("serving needs what is not installed: pip install uvicorn", _NO_SERVER)
     exposed = not is_loopback(host)
     if exposed and credentials is None:
         raise click.UsageError(
@@ -179,10 +183,8 @@ def _serve(engine: "Engine", listener: "socket.socket", options: "Options", *, l
     import signal
     from dataclasses import replace
 
-    try:
-        import uvicorn
-    except ImportError:
-        _fail("serving needs the server extra: pip install 'nestor[server]'", _NO_SERVER)
+    import uvicorn
+
     from s3vectors_local.server import app
     from s3vectors_local.telemetry import Log
 

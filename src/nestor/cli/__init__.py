@@ -28,6 +28,9 @@ EXIT_CODES: dict[type[NestorError], int] = {
 }
 """The nearest class decides. 0 is success, 1 also `some files were not ingested`, 130 an interruption."""
 
+EXTRAS = {"rich": "rich", "PIL": "pillow", "av": "av", "pypdfium2": "pypdfium2", "uvicorn": "uvicorn"}
+"""Packages of the extras, by the module that is missing without them."""
+
 
 EXIT_CODES_IN_WORDS = """\b
 Exit codes:
@@ -74,6 +77,11 @@ def main() -> None:
             "Interrupted. What was reported as stored is stored; the same command again does the rest.", err=True
         )
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        click.echo(f"nestor: this needs what is not installed: pip install {EXTRAS[error.name]}", err=True)
+        sys.exit(EXIT_CODES[MissingExtra])
     except NestorError as error:
         click.echo(f"nestor: {error}", err=True)
         sys.exit(next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES))

@@ -222,3 +222,12 @@ def test_help_and_version_go_to_stdout(look: Command) -> None:
     """They are what was asked for."""
     assert look("--version").out.startswith("nestor")
     assert "Usage" in look("--help").out
+
+
+def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    """A missing part of the command line is named with what to install; `--json` needs no tables."""
+    code = "import sys; sys.modules['rich'] = None; from nestor.cli import main; main()"
+    command = [sys.executable, "-c", code, "--home", str(tmp_path / "home"), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "pip install rich" in done.stderr) == (3, True)
+    assert subprocess.run([*command, "--json"], capture_output=True, check=False, timeout=60).returncode == 0
