@@ -28,7 +28,7 @@ EXIT_CODES: dict[type[NestorError], int] = {
 }
 """The nearest class decides. 0 is success, 1 also `some files were not ingested`, 130 an interruption."""
 
-EXTRAS = {"rich": "rich", "PIL": "pillow", "av": "av", "pypdfium2": "pypdfium2", "uvicorn": "uvicorn"}
+EXTRAS = {"rich": "rich", "PIL": "pillow", "av": "av", "pypdfium2": "pypdfium2"}
 """Packages of the extras, by the module that is missing without them."""
 
 

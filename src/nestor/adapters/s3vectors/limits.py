@@ -13,8 +13,6 @@ NON_FILTERABLE: Final = ("source_uri", "text", "code")
 ROWS: Final = 500
 """Vectors in one PutVectors, keys in one DeleteVectors."""
 BODY_BYTES: Final = 20 * 1024 * 1024
-PAGE: Final = 100
-"""Results in one response of QueryVectors."""
 TOP_K: Final = 10_000
 LIST_PAGE: Final = 1_000
 KEY_BYTES: Final = 1_024
