@@ -124,6 +124,9 @@ class Nestor:
         except errors.StoreError as error:
             raise VectorsError(f"Cannot use {folder}: {error}", code=type(error).__name__) from error
         self._closing.callback(engine.close)
+        if not engine.read_only:
+            # A large ingest leaves the indexes ready to be searched; one that failed or was interrupted ends at once.
+            self._closing.push(lambda kind, *_: engine.settle() if kind is None else None)
         return boto.client(engine, config=config)
 
     def _engine(self, folder: Path) -> "Engine":

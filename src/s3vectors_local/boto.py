@@ -1,9 +1,12 @@
 """A boto3 client whose requests are answered in this process: no socket, no signature, no configuration."""
 
+import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
@@ -34,7 +37,7 @@ def client(engine: Engine, *, caller: Caller | None = None, policy: Any = None, 
         "aws_access_key_id": "in-process",
         "aws_secret_access_key": "in-process",
     }
-    made = boto3.session.Session().client("s3vectors", config=config, **(defaults | kwargs))
+    made = _session().client("s3vectors", config=config, **(defaults | kwargs))
     attach(made, engine, caller=caller)
     return made
 
@@ -56,6 +59,14 @@ def attach(client: Any, engine: Engine, *, caller: Caller | None = None) -> None
     events.register("before-send.s3vectors", respond)
     # What failed in this process fails again at once: without this, botocore would sleep and retry.
     events.unregister("needs-retry.s3vectors", unique_id="retry-config-s3vectors")
+
+
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    """Return the session of all clients: the service model is read once, and what AWS is configured to here is not."""
+    nowhere = (None, None, os.devnull, None)
+    variables = {"profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere}
+    return boto3.session.Session(botocore_session=botocore.session.Session(session_vars=variables))
 
 
 class _Raw:

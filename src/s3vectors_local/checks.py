@@ -6,7 +6,7 @@ import numpy as np
 
 from s3vectors_local import filters, limits, metadata
 from s3vectors_local.errors import InvalidQueryVector, InvalidRecord, ValidationException
-from s3vectors_local.filters import Predicate
+from s3vectors_local.filters import Tree
 from s3vectors_local.model import Float32, Index, Metric, Mode, NewVector, Query
 
 
@@ -37,14 +37,14 @@ def check_query(index: Index, query: Query) -> None:
         raise ValidationException("Must specify queryVector, queryTexts, or both")
 
 
-def predicate(index: Index, query: Query) -> Predicate | None:
-    """Return the test of a query's filter, None without one. Raises InvalidFilter, ValidationException."""
+def parsed_filter(index: Index, query: Query) -> Tree | None:
+    """Return a query's filter, None without one. Raises InvalidFilter, ValidationException."""
     if query.mode is Mode.CLASSIC and index.mode is Mode.ENHANCED:
         raise ValidationException("CLASSIC query mode is not supported for an index in ENHANCED mode")
     if query.where is None:
         return None
     mode = query.mode or index.mode
-    return filters.predicate(filters.parse(query.where, non_filterable=index.non_filterable, mode=mode))
+    return filters.parse(query.where, non_filterable=index.non_filterable, mode=mode)
 
 
 def refuse_classic(mode: Mode, what: str) -> None:

@@ -8,6 +8,7 @@ EngineError
 │   │   ├── InvalidFilter                   a filter document that breaks the grammar
 │   │   └── InvalidQueryVector
 │   ├── SerializationException          400: not JSON, or a member of the wrong type
+│   ├── UnsupportedMediaTypeException   415: the body is compressed
 │   ├── AccessDeniedException           403: a write to a read-only engine, or what no policy allows
 │   ├── MissingAuthenticationTokenException, IncompleteSignatureException, InvalidSignatureException,
 │   │   UnrecognizedClientException     403: who asks is not known
@@ -91,11 +92,11 @@ class InvalidRecord(ValidationException):
 
 
 class InvalidFilter(ValidationException):
-    """The filter breaks the grammar. The service says no more than that; our field says what is wrong."""
+    """The filter breaks the grammar. The service says no more than that; a second field here says what is wrong."""
 
     def __init__(self, reason: str, *, message: str = "Invalid filter") -> None:
-        """Keep the service's bare sentence, put the reason into the field."""
-        super().__init__(message, fields=[Field("filter", reason)])
+        """Keep the service's bare sentence and field, and put the reason into a field after it."""
+        super().__init__(message, fields=[Field("filter", each) for each in dict.fromkeys((message, reason))])
 
 
 class InvalidQueryVector(ValidationException):
@@ -111,6 +112,13 @@ class SerializationException(ServiceError):
     """The body is not JSON, holds a lone surrogate, or has a member of the wrong type."""
 
     code = "SerializationException"
+
+
+class UnsupportedMediaTypeException(ServiceError):
+    """The body comes in an encoding that is not read here."""
+
+    code = "UnsupportedMediaTypeException"
+    status = 415
 
 
 class AccessDeniedException(ServiceError):

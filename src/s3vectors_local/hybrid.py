@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s3vectors_local import limits
+from s3vectors_local import filters, limits
 from s3vectors_local.errors import Field, TextKeyExists, ValidationException
-from s3vectors_local.filters import Predicate
+from s3vectors_local.filters import Tree
 from s3vectors_local.model import Index, Mode, NewTextKey, Query, QueryText, Scores, TextKey
-from s3vectors_local.query import Found, Search
+from s3vectors_local.search import Found, Search
 from s3vectors_local.storage import codec, records, texts
+from s3vectors_local.storage.slab import Slab
 from s3vectors_local.text import bm25, fusion
 
 
@@ -25,15 +26,17 @@ class Match:
     scores: Scores | None
 
 
-def find(c: sqlite3.Connection, index: Index, query: Query, *, search: Search, where: Predicate | None) -> list[Match]:
+def find(
+    c: sqlite3.Connection, slab: Slab, index: Index, query: Query, *, search: Search, where: Tree | None
+) -> list[Match]:
     """Return at most topK matches, best first. Raises SnapshotTooOld as `Search.nearest` does."""
     if query.vector is None:
         return _by_text(c, index, query, where)
     if not query.texts:
-        found = search.nearest(c, index, query.vector, k=query.top_k, where=where)
+        found = search.nearest(c, slab, index, query.vector, k=query.top_k, where=where)
         return [Match(record, distance, None) for record, distance in found]
     depth = max(query.top_k, limits.FUSION_DEPTH)
-    return _fused(c, index, query, search.nearest(c, index, query.vector, k=depth, where=where), where, depth)
+    return _fused(c, index, query, search.nearest(c, slab, index, query.vector, k=depth, where=where), where, depth)
 
 
 def check_texts(index: Index, wanted: Sequence[QueryText]) -> None:
@@ -75,14 +78,14 @@ def _text_fault(reason: str) -> ValidationException:
     return ValidationException(reason, fields=[Field("queryTexts", reason)])
 
 
-def _by_text(c: sqlite3.Connection, index: Index, query: Query, where: Predicate | None) -> list[Match]:
+def _by_text(c: sqlite3.Connection, index: Index, query: Query, where: Tree | None) -> list[Match]:
     rankings = _rankings(c, index, query)
     best = _best(c, bm25.total(list(rankings.values())), where, query.top_k)
     return [Match(record, None, _scores(rankings, record, None)) for record in best]
 
 
 def _fused(
-    c: sqlite3.Connection, index: Index, query: Query, near: Found, where: Predicate | None, depth: int
+    c: sqlite3.Connection, index: Index, query: Query, near: Found, where: Tree | None, depth: int
 ) -> list[Match]:
     rankings = _rankings(c, index, query)
     distances = dict(near)
@@ -101,13 +104,15 @@ def _scores(rankings: dict[str, bm25.Ranking], record: int, fused: float | None)
     return Scores(tuple((key, score) for key, score in found if score is not None), fused)
 
 
-def _best(c: sqlite3.Connection, ranking: bm25.Ranking, where: Predicate | None, k: int) -> list[int]:
+def _best(c: sqlite3.Connection, ranking: bm25.Ranking, where: Tree | None, k: int) -> list[int]:
     """Return the k best records that the filter selects. Metadata is read from the best one on, as far as needed."""
     if where is None:
         return ranking.best(k)
+    matches = filters.predicate(where)
     best: list[int] = []
-    for record, text in records.filterable_of(c, ranking.best(len(ranking.records))):
-        if where(codec.metadata(text)):
+    ranked = ranking.best(len(ranking.records))
+    for record, text in zip(ranked, records.filterable(c, ranked), strict=True):
+        if matches(codec.metadata(text)):
             best.append(record)
             if len(best) == k:
                 break

@@ -57,5 +57,4 @@ TAG_VALUE_LENGTH: Final = (0, 256)  # model
 
 QUERY_TOKEN_SECONDS: Final = 300  # own; guide: "some minutes"
 QUERY_SNAPSHOT_BYTES: Final = 256 * 1024 * 1024  # own: all paged queries together; the oldest are dropped first
-RESIDENT_SHARE: Final = 4  # own: one part in so many of the memory holds rows, all indexes together; more is streamed
-STREAM_BYTES: Final = 8 * 1024 * 1024  # own: one block of streamed rows
+STREAM_BYTES: Final = 8 * 1024 * 1024  # own: rows that are compared at a time

@@ -85,7 +85,8 @@ class NewTextKey:
 class Index:
     """A vector index of `count` vectors.
 
-    `generation` grows with every write; `rewritten` is the last generation that was not a pure append.
+    `generation` grows with every write. `slab` is the number of the file that holds the rows, `slots` how many rows are
+    in it, those of deleted and overwritten vectors counted.
     """
 
     id: int
@@ -98,9 +99,28 @@ class Index:
     encryption: Encryption
     mode: Mode
     generation: int
-    rewritten: int
+    slab: int
+    slots: int
     count: int
     texts: tuple[TextKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """How queries by vector search an index: by comparing every row, or by the codes of a coarse index first.
+
+    `recall` is recall@10: 1 for every row, else as measured on a sample of the index's own rows when it was built.
+    """
+
+    recall: float
+    lists: int = 0
+    """0 where every row is compared."""
+    nprobe: int = 0
+    candidates: int = 0
+    pending: int = 0
+    """Rows that came since the coarse index was built; their codes are scanned one and all."""
+    dead: int = 0
+    """Rows of deleted and overwritten vectors, whose room `compact` gives back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from s3vectors_local import telemetry
+from s3vectors_local import gauges, limits, telemetry
 from s3vectors_local.admission import Admission, ClientGone, Intake, Receive
 from s3vectors_local.engine import Engine
 from s3vectors_local.entrance import Entrance, Headers
@@ -17,6 +17,7 @@ from s3vectors_local.errors import (
     ServiceError,
     ServiceUnavailableException,
     TooManyRequestsException,
+    UnsupportedMediaTypeException,
 )
 from s3vectors_local.operations import Call, Reply, answer, oversized, refusal
 
@@ -25,8 +26,6 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _WAITING: Final = 8  # requests that may wait, for each that runs
-_PAGE: Final = 500  # of buckets and indexes that are counted for the metrics
-_INDEXES_SHOWN: Final = 1_000
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -87,9 +86,7 @@ class _Server:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived, started = time.time(), time.perf_counter()
-        path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
-        query = scope["query_string"].decode("latin-1")
-        call = Call(scope["method"], path, query, secure=scope["scheme"] == "https")
+        call = _call(scope)
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         try:
             outcome = await self._outcome(call, headers, receive)
@@ -112,11 +109,13 @@ class _Server:
         )
 
     async def _outcome(self, call: Call, headers: Headers, receive: Receive) -> _Outcome:
+        if _is_hopeless(headers):
+            return _Outcome(oversized())
         try:
             async with self._intake.body(receive) as body:
                 if body is None:
                     return _Outcome(oversized())
-                whole = replace(call, body=body)
+                whole = Call(call.method, call.path, call.query, body, call.secure)
                 page = _PAGES.get(call.path) if call.method in {"GET", "HEAD"} else None
                 if page is not None:
                     return await page(self, whole, headers)
@@ -127,6 +126,7 @@ class _Server:
     def _work(self, call: Call, headers: Headers) -> _Outcome:
         try:
             caller = self._entrance.caller(call, headers)
+            _check_encoding(headers)
         except ServiceError as error:
             return _Outcome(refusal(error), bytes_in=len(call.body))
         reply = answer(self._engine, call, caller=caller)
@@ -140,7 +140,7 @@ class _Server:
         try:
             self._entrance.check_metrics(call, headers)
             # With credentials, what somebody may not see is told to nobody: names of indexes are left out.
-            sizes = await asyncio.to_thread(_sizes, self._engine, named=self._entrance.keyring is None)
+            sizes = await asyncio.to_thread(gauges.lines, self._engine, named=self._entrance.keyring is None)
         except ServiceError as error:
             return _Outcome(refusal(error))
         running, waiting = self._admission.running, self._admission.waiting
@@ -154,6 +154,26 @@ class _Server:
 
 
 _PAGES: Final = {"/health": _Server._health, "/metrics": _Server._show}  # noqa: SLF001 - of this module
+
+
+def _call(scope: Scope) -> Call:
+    """Return the head of a request; its body is still to come."""
+    path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
+    return Call(scope["method"], path, scope["query_string"].decode("latin-1"), secure=scope["scheme"] == "https")
+
+
+def _is_hopeless(headers: Headers) -> bool:
+    """Tell whether the client asks before it sends, and would send too much. Others get to send: then they listen."""
+    asked = dict(headers)
+    size = asked.get("content-length", "")
+    return asked.get("expect", "").lower() == "100-continue" and size.isdecimal() and int(size) > limits.BODY_BYTES
+
+
+def _check_encoding(headers: Headers) -> None:
+    """Return when the body comes as it is. Raises UnsupportedMediaTypeException."""
+    for name, value in headers:
+        if name == "content-encoding" and value.strip().lower() not in {"", "identity"}:
+            raise UnsupportedMediaTypeException("The Content-Encoding of a body must be identity")
 
 
 def _title(call: Call) -> str:
@@ -174,41 +194,6 @@ def _health(engine: Engine) -> Reply:
     except EngineError:
         return refusal(ServiceUnavailableException("The engine cannot read its data"))
     return Reply(200, b'{"status":"ok"}', {"content-type": "application/json"})
-
-
-def _sizes(engine: Engine, *, named: bool) -> list[str]:
-    try:
-        indexes = _all_indexes(engine)
-    except EngineError:
-        return []
-    lines = [
-        *telemetry.gauge("s3vectors_indexes", "Indexes there are.", len(indexes)),
-        *telemetry.gauge("s3vectors_vectors", "Vectors in all indexes.", sum(index.count for index in indexes)),
-    ]
-    if named:
-        names = [({"bucket": index.bucket, "index": index.name}, index) for index in indexes[:_INDEXES_SHOWN]]
-        name = "s3vectors_index_vectors"
-        counts = [telemetry.sample(name, index.count, **labels) for labels, index in names]
-        lines += telemetry.family(name, "gauge", "Vectors of an index.", counts)
-        name = "s3vectors_index_component_bytes"
-        sizes = [telemetry.sample(name, 4 * index.count * index.dimension, **labels) for labels, index in names]
-        lines += telemetry.family(name, "gauge", "Bytes of an index's components.", sizes)
-    return lines
-
-
-def _all_indexes(engine: Engine) -> Sequence[Any]:
-    buckets = _all(engine.list_buckets)
-    return [index for bucket in buckets for index in _all(engine.list_indexes, bucket.name)]
-
-
-def _all(lister: Callable[..., Any], *args: Any) -> list[Any]:
-    found, token = [], None
-    while True:
-        page = lister(*args, limit=_PAGE, token=token)
-        found += page.items
-        token = page.next_token
-        if token is None:
-            return found
 
 
 async def _reply(send: Send, reply: Reply, *, head: bool) -> None:

@@ -25,10 +25,7 @@ class Asked:
 
     operation: str
     body: Body = field(repr=False)
-    arn: str = ""
-    """The resource of a tag operation."""
-    tag_keys: Sequence[str] = ()
-    """The tags that an UntagResource removes."""
+    """All members, those of the path and of the query string too."""
     secure: bool = True
     """Whether nobody on the way could read the request."""
 
@@ -112,7 +109,7 @@ class _Facts:
         if name == "aws:securetransport":
             return ("true" if self._asked.secure else "false",)
         if name == "aws:tagkeys":
-            return list(self._request_tags()) or list(self._asked.tag_keys) or None
+            return list(self._request_tags()) or self._asked.body.get("tagKeys")
         return self._encryption({"s3vectors:ssetype": "sseType", "s3vectors:kmskeyarn": "kmsKeyArn"}[name])
 
     def _encryption(self, member: str) -> Sequence[str] | None:
@@ -166,9 +163,10 @@ def _new_index(engine: Engine, asked: Asked) -> str:
 
 
 def _of_the_path(_: Engine, asked: Asked) -> str:
-    if names.parse_arn(asked.arn) is None:
+    arn = references.resource(Members(asked.body))
+    if names.parse_arn(arn) is None:
         raise ValidationException("Invalid resource ARN")
-    return asked.arn
+    return arn
 
 
 def _name(body: Body, member: str) -> str:

@@ -15,11 +15,13 @@ Answer = dict[str, Any]
 def create_vector_bucket(engine: Engine, members: Members) -> Answer:
     """CreateVectorBucket."""
     name = members.needed_text("vectorBucketName", length=limits.NAME_LENGTH)
-    encryption = references.encryption(members) or Encryption()
-    tags = references.tags(members)
-    return {
-        "vectorBucketArn": engine.owner.bucket_arn(engine.create_bucket(name, encryption=encryption, tags=tags).name)
-    }
+    encryption = references.encryption(members)
+    tags = members.tags("tags")
+    members.check()
+    references.check_encryption(encryption)
+    references.check_tags(tags)
+    bucket = engine.create_bucket(name, encryption=encryption or Encryption(), tags=tags)
+    return {"vectorBucketArn": engine.owner.bucket_arn(bucket.name)}
 
 
 def get_vector_bucket(engine: Engine, members: Members) -> Answer:

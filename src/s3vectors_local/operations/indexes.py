@@ -21,8 +21,10 @@ def create_index(engine: Engine, members: Members) -> Answer:
     metric = members.needed_text("distanceMetric", choices=tuple(Metric))
     non_filterable, texts = _metadata_configuration(members)
     encryption = references.encryption(members)
-    tags = references.tags(members)
+    tags = members.tags("tags")
     bucket = references.bucket(engine, members)
+    references.check_encryption(encryption)
+    references.check_tags(tags)
     new = NewIndex(name, dimension, Metric(metric), non_filterable, encryption, _text_keys(texts))
     engine.create_index(bucket, new, tags=tags)
     return {"indexArn": engine.owner.index_arn(bucket, name)}

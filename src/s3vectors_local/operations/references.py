@@ -1,5 +1,6 @@
 """Buckets and indexes as requests name them: by name or by ARN, exactly one of the two; and other shared shapes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from s3vectors_local import limits, names
@@ -60,33 +61,42 @@ def _index(engine: Engine, members: Members) -> tuple[names.Arn, str]:
     return parsed, parsed.index
 
 
+def resource(members: Members) -> str:
+    """Return the ARN in the path of a tag operation, whatever it may be the ARN of."""
+    arn = members.needed_text("resourceArn", length=limits.RESOURCE_ARN_LENGTH)
+    members.check()
+    return arn
+
+
 def encryption(members: Members) -> Encryption | None:
-    """Return the encryption that was asked for, None for the default. Raises ValidationException for a wrong pair."""
+    """Return the encryption that was asked for, None for the default; `check_encryption` is still to come."""
     inner = members.structure("encryptionConfiguration")
     if inner is None:
         return None
     sse_type = inner.text("sseType", choices=("AES256", "aws:kms")) or "AES256"
     key = inner.text("kmsKeyArn", length=limits.KMS_KEY_ARN_LENGTH, pattern=names.KMS_KEY_ARN_PATTERN)
-    members.check()
-    if sse_type == "AES256" and key is not None:
-        raise _encryption_fault("kmsKeyArn must not be specified when sseType is AES256.")
-    if sse_type == "aws:kms" and key is None:
-        raise _encryption_fault("kmsKeyArn must be specified when sseType is set to aws:kms")
     return Encryption(sse_type, key)
 
 
-def tags(members: Members, *, required: bool = False) -> dict[str, str]:
-    """Return the tags. Raises ValidationException for too many, and for a key that AWS keeps for itself."""
-    found = members.tags("tags", required=required)
-    members.check()
-    if len(found) > limits.TAGS:
+def check_encryption(asked: Encryption | None) -> None:
+    """Raise ValidationException where key and kind of encryption do not fit."""
+    if asked is None:
+        return
+    if asked.sse_type == "AES256" and asked.kms_key_arn is not None:
+        raise _encryption_fault("kmsKeyArn must not be specified when sseType is AES256.")
+    if asked.sse_type == "aws:kms" and asked.kms_key_arn is None:
+        raise _encryption_fault("kmsKeyArn must be specified when sseType is set to aws:kms")
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Raise ValidationException for too many tags, and for a key that AWS keeps for itself."""
+    if len(tags) > limits.TAGS:
         raise ValidationException("Too many tags specified")
-    for key in found:
+    for key in tags:
         if key.startswith("aws:"):
             raise ValidationException("System tags cannot be added/updated by requester")
         if key.lower().startswith("aws:"):
             raise ValidationException(f'Invalid System Tag: {key} must be prefixed with "aws:" in lowercase.')
-    return found
 
 
 def encryption_reply(value: Encryption) -> dict[str, Any]:

@@ -15,6 +15,15 @@ Kind = TypeVar("Kind")
 
 # model: the pattern of TagKey and TagValue. Python's re has no \p{..}: letters, numbers and separators by other means.
 TAG_PATTERN: Final = r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"
+_JSON: Final[Mapping[type, str]] = {
+    bool: "a boolean",
+    dict: "an object",
+    float: "a number with a fraction",
+    int: "an integer",
+    list: "an array",
+    str: "a string",
+    type(None): "null",
+}
 _NON_FINITE: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}  # rest-json writes these as strings
 
 
@@ -82,15 +91,26 @@ class Members:
         """Return a list of structures."""
         path = f"{self._path}/{name}"
         return [
-            Members(_of(dict, item), path=f"{path}/{place}", violations=self._violations)
+            Members(_of(dict, item, f"{path}/{place}"), path=f"{path}/{place}", violations=self._violations)
             for place, item in enumerate(self._list(name, count, required=required))
         ]
 
-    def texts(self, name: str, *, count: Bounds, length: Bounds, required: bool = False) -> list[str]:
+    def texts(
+        self,
+        name: str,
+        *,
+        count: Bounds | None = None,
+        length: Bounds,
+        pattern: str | None = None,
+        required: bool = False,
+    ) -> list[str]:
         """Return a list of strings."""
-        values = [_of(str, item) for item in self._list(name, count, required=required)]
+        path = f"{self._path}/{name}"
+        values = [
+            _of(str, item, f"{path}/{place}") for place, item in enumerate(self._list(name, count, required=required))
+        ]
         for place, value in enumerate(values):
-            self._check_text(f"{self._path}/{name}/{place}", value, length, None, None)
+            self._check_text(f"{path}/{place}", value, length, pattern, None)
         return values
 
     def tags(self, name: str, *, required: bool = False) -> dict[str, str]:
@@ -99,7 +119,8 @@ class Members:
         path = f"{self._path}/{name}"
         for key, value in tags.items():
             self._check_text(path, key, limits.TAG_KEY_LENGTH, TAG_PATTERN, None)
-            self._check_text(f"{path}/{key}", _of(str, value), limits.TAG_VALUE_LENGTH, TAG_PATTERN, None)
+            value_path = f"{path}/{key}"
+            self._check_text(value_path, _of(str, value, value_path), limits.TAG_VALUE_LENGTH, TAG_PATTERN, None)
         return tags
 
     def vector(self, name: str, *, required: bool = False) -> Float32 | None:
@@ -107,8 +128,11 @@ class Members:
         data = self.structure(name, required=required)
         if data is None:
             return None
+        values = data.document("float32")
+        if isinstance(values, np.ndarray):
+            return values
         values = data.array("float32", required=True)
-        return None if values is None else _floats(values)
+        return None if values is None else _floats(values, f"{self._path}/{name}/float32")
 
     def document(self, name: str) -> Any:
         """Return a member of any JSON type, None where it is missing."""
@@ -121,15 +145,14 @@ class Members:
     def _typed(self, name: str, kind: type[Kind], *, required: bool = False) -> Kind | None:
         value = self._body.get(name)
         if value is not None:
-            return _of(kind, value)
+            return _of(kind, value, f"{self._path}/{name}")
         if required:
             self._violated(f"{self._path}/{name}", "Member must not be null")
         return None
 
-    def _list(self, name: str, count: Bounds, *, required: bool) -> list[Any]:
+    def _list(self, name: str, count: Bounds | None, *, required: bool) -> list[Any]:
         values = self._typed(name, list, required=required)
-        low, high = count
-        if values is not None and not low <= len(values) <= high:
+        if values is not None and count and not count[0] <= len(values) <= count[1]:
             self._violated(f"{self._path}/{name}", _length_rule(count), length=len(values))
             return []
         return values or []
@@ -153,20 +176,21 @@ def _length_rule(length: Bounds) -> str:
     return f"Member must have length between {length[0]} and {length[1]}, inclusive"
 
 
-def _of(kind: type[Kind], value: Any) -> Kind:
+def _of(kind: type[Kind], value: Any, path: str) -> Kind:
     # A bool is an int in Python, not in JSON.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise SerializationException(f"{type(value).__name__} can not be converted to {kind.__name__}")
+        raise SerializationException(f"Value at '{path}' must be {_JSON[kind]}, not {_JSON[type(value)]}")
     return value
 
 
-def _floats(values: list[Any]) -> Float32:
+def _floats(values: list[Any], path: str) -> Float32:
     kinds = set(map(type, values))
     if str in kinds:
         values = [_NON_FINITE.get(value, value) if isinstance(value, str) else value for value in values]
         kinds = set(map(type, values))
     if not kinds <= {int, float}:
-        raise SerializationException("a component of a vector can not be converted to float")
+        place, other = next((place, value) for place, value in enumerate(values) if type(value) not in {int, float})
+        raise SerializationException(f"Value at '{path}/{place}' must be a number, not {_JSON[type(other)]}")
     with np.errstate(over="ignore"):
         return np.array(values, dtype=np.float32)
 

@@ -43,8 +43,10 @@ def list_vectors(engine: Engine, members: Members) -> Answer:
     limit = members.number("maxResults", bounds=limits.LIST_VECTORS) or limits.LIST_VECTORS_DEFAULT
     token = members.text("nextToken", length=limits.LIST_VECTORS_TOKEN_LENGTH)
     data, metadata = members.flag("returnData"), members.flag("returnMetadata")
-    segment = _segment(members)
+    count = members.number("segmentCount", bounds=limits.SEGMENT_COUNT)
+    number = members.number("segmentIndex", bounds=limits.SEGMENT_INDEX)
     index = references.index(engine, members)
+    segment = _segment(count, number)
     page = engine.list_vectors(*index, limit=limit, token=token, segment=segment, data=data, metadata=metadata)
     return {"vectors": [_stored(vector) for vector in page.items], "nextToken": page.next_token}
 
@@ -79,17 +81,14 @@ def _new(item: Members) -> NewVector:
     return NewVector(key, _NO_ROW if data is None else data, {} if metadata is None else metadata)
 
 
-def _segment(members: Members) -> tuple[int, int]:
-    count = members.number("segmentCount", bounds=limits.SEGMENT_COUNT)
-    index = members.number("segmentIndex", bounds=limits.SEGMENT_INDEX)
-    members.check()
-    if count is None and index is None:
+def _segment(count: int | None, number: int | None) -> tuple[int, int]:
+    if count is None and number is None:
         return 0, 1
-    if count is None or index is None:
+    if count is None or number is None:
         raise ValidationException("Must specify both segmentCount and segmentIndex, or neither")
-    if index >= count:
+    if number >= count:
         raise ValidationException("segmentIndex must be less than segmentCount")
-    return index, count
+    return number, count
 
 
 def _query_text(item: Members) -> QueryText:

@@ -21,7 +21,7 @@ from s3vectors_local.errors import (
     ValidationException,
 )
 from s3vectors_local.iam import Caller
-from s3vectors_local.operations import access, buckets, indexes, tags, vectors
+from s3vectors_local.operations import access, buckets, documents, indexes, tags, vectors
 from s3vectors_local.operations.shapes import Members
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _TAGS_PATH: Final = "/tags/"
 
 Operation = Callable[[Engine, Members], dict[str, Any]]
 
-_POSTED: Final[Mapping[str, Operation]] = {
+_OPERATIONS: Final[Mapping[str, Operation]] = {
     "CreateIndex": indexes.create_index,
     "CreateVectorBucket": buckets.create_vector_bucket,
     "DeleteIndex": indexes.delete_index,
@@ -41,19 +41,23 @@ _POSTED: Final[Mapping[str, Operation]] = {
     "GetVectorBucketPolicy": buckets.get_vector_bucket_policy,
     "GetVectors": vectors.get_vectors,
     "ListIndexes": indexes.list_indexes,
+    "ListTagsForResource": tags.list_tags_for_resource,
     "ListVectorBuckets": buckets.list_vector_buckets,
     "ListVectors": vectors.list_vectors,
     "PutVectorBucketDefaultIndexMode": buckets.put_vector_bucket_default_index_mode,
     "PutVectorBucketPolicy": buckets.put_vector_bucket_policy,
     "PutVectors": vectors.put_vectors,
     "QueryVectors": vectors.query_vectors,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
     "UpdateIndexMode": indexes.update_index_mode,
     "UpdateMetadataConfiguration": indexes.update_metadata_configuration,
 }
 
 _TAGS: Final = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
+_POSTED: Final = frozenset(_OPERATIONS).difference(_TAGS.values())
 
-OPERATIONS: Final = frozenset(_POSTED) | frozenset(_TAGS.values())
+OPERATIONS: Final = frozenset(_OPERATIONS)
 """The names of the operations that are answered."""
 
 
@@ -84,7 +88,7 @@ class Call:
         """The name of the operation that is asked for, None where there is none."""
         if self.path.startswith(_TAGS_PATH):
             return _TAGS.get(self.method)
-        name = self.path.removeprefix("/")
+        name = unquote(self.path.removeprefix("/"))
         return name if self.method == "POST" and name in _POSTED else None
 
 
@@ -108,8 +112,8 @@ def oversized() -> Reply:
 
 
 def refusal(error: ServiceError) -> Reply:
-    """Return the answer that carries an error."""
-    content: dict[str, Any] = {"message": str(error)}
+    """Return the answer that carries an error. Its type is in a header, where SDKs look, and in the body for eyes."""
+    content: dict[str, Any] = {"__type": error.code, "message": str(error)}
     if isinstance(error, ValidationException) and error.fields:
         content["fieldList"] = [{"path": each.path, "message": each.message} for each in error.fields]
     return _reply(error.status, content, {"x-amzn-errortype": error.code})
@@ -125,32 +129,29 @@ def _dispatch(engine: Engine, call: Call, caller: Caller | None) -> dict[str, An
     asked = _asked(call)
     if caller is not None:
         access.authorise(engine, caller, asked)
-    if asked.operation in _POSTED:
-        return _POSTED[asked.operation](engine, Members(asked.body))
-    if asked.operation == "TagResource":
-        return tags.tag_resource(engine, asked.arn, Members(asked.body))
-    if asked.operation == "UntagResource":
-        return tags.untag_resource(engine, asked.arn, asked.tag_keys)
-    return tags.list_tags_for_resource(engine, asked.arn)
+    return _OPERATIONS[asked.operation](engine, Members(asked.body))
 
 
 def _asked(call: Call) -> access.Asked:
-    tagged = call.path.startswith(_TAGS_PATH)
-    arn = unquote(call.path.removeprefix(_TAGS_PATH)) if tagged else ""
-    if len(arn) > limits.RESOURCE_ARN_LENGTH[1]:
-        raise ValidationException("Invalid resource ARN")
     name = call.operation
     if name is None:
-        raise UnknownOperationException(f"There is no operation {call.method} {'/tags' if tagged else call.path}")
-    pairs = parse_qsl(call.query, keep_blank_values=True) if name == "UntagResource" else ()
-    keys = [value for key, value in pairs if key == "tagKeys"]
-    content = _content(call.body) if call.method == "POST" else {}
-    return access.Asked(name, content, arn, keys, secure=call.secure)
+        raise UnknownOperationException(f"There is no operation {call.method} {_shown(call.path)}")
+    members = _content(call.body) if call.method == "POST" else {}
+    if call.path.startswith(_TAGS_PATH):
+        members["resourceArn"] = unquote(call.path.removeprefix(_TAGS_PATH))
+    if name == "UntagResource":
+        pairs = parse_qsl(call.query, keep_blank_values=True)
+        members["tagKeys"] = [value for key, value in pairs if key == "tagKeys"] or None
+    return access.Asked(name, members, secure=call.secure)
+
+
+def _shown(path: str) -> str:
+    return "/tags" if path.startswith(_TAGS_PATH) else path
 
 
 def _content(body: bytes) -> dict[str, Any]:
     try:
-        content = orjson.loads(body) if body else {}
+        content = documents.read(body) if body else {}
     except orjson.JSONDecodeError as error:
         raise SerializationException(f"The body is not JSON: {error}") from error
     if not isinstance(content, dict):

@@ -11,7 +11,7 @@ from s3vectors_local.storage.codec import id_range
 
 _INDEX_COLUMNS: Final = """
     SELECT indexes.id, buckets.name, indexes.name, indexes.created, dimension, metric, non_filterable,
-        indexes.sse_type, indexes.kms_key_arn, mode, generation, rewritten, count
+        indexes.sse_type, indexes.kms_key_arn, mode, generation, slab, slots, count
     FROM indexes JOIN buckets ON buckets.id = bucket_id
 """
 
@@ -85,6 +85,12 @@ def index(c: sqlite3.Connection, bucket: str, name: str) -> Index | None:
     return _index(c, row) if row else None
 
 
+def index_of(c: sqlite3.Connection, id_: int) -> Index | None:
+    """Return the index of an id, None where there is none."""
+    row = c.execute(f"{_INDEX_COLUMNS} WHERE indexes.id = ?", (id_,)).fetchone()
+    return _index(c, row) if row else None
+
+
 def indexes(c: sqlite3.Connection, bucket: Bucket, *, prefix: str, after: str, limit: int) -> list[Index]:
     """Return indexes of a bucket by name."""
     sql = f"""
@@ -103,10 +109,15 @@ def set_mode(c: sqlite3.Connection, index_id: int, mode: Mode) -> None:
 def remove_index(c: sqlite3.Connection, index_id: int) -> None:
     """Delete an index with all that is in it, but for its texts."""
     bounds = id_range(index_id)
-    c.execute("DELETE FROM vectors WHERE id > ? AND id < ?", bounds)
     c.execute("DELETE FROM records WHERE id > ? AND id < ?", bounds)
+    c.execute("DELETE FROM dead WHERE index_id = ?", (index_id,))
     c.execute("DELETE FROM tags WHERE index_id = ?", (index_id,))
     c.execute("DELETE FROM indexes WHERE id = ?", (index_id,))
+
+
+def all_indexes(c: sqlite3.Connection) -> list[Index]:
+    """Return the indexes of all buckets, in the order of their making."""
+    return [_index(c, row) for row in c.execute(f"{_INDEX_COLUMNS} ORDER BY indexes.id").fetchall()]
 
 
 def text_keys(c: sqlite3.Connection, index_id: int) -> tuple[TextKey, ...]:
@@ -148,9 +159,8 @@ def _bucket(row: tuple[Any, ...]) -> Bucket:
 
 
 def _index(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
-    id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, generation, rewritten, count = (
-        row
-    )
+    id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, *state = row
+    generation, slab, slots, count = state
     return Index(
         id_,
         bucket_,
@@ -162,7 +172,8 @@ def _index(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
         Encryption(sse_type, kms_key_arn),
         Mode(mode),
         generation,
-        rewritten,
+        slab,
+        slots,
         count,
         text_keys(c, id_),
     )

@@ -5,16 +5,24 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 from typing import Final
 
+import numpy as np
+
+from s3vectors_local import limits
 from s3vectors_local.model import TextKey
 from s3vectors_local.storage import catalogue, codec, postings, texts
+from s3vectors_local.storage.slab import Rows, SlabGone, Slabs, checksums
 
 # Each gives the rows that should not be, as (text); the sentence says what they are.
 _RULES: Final = {
-    "a record has no vector": "SELECT records.id FROM records LEFT JOIN vectors USING (id) WHERE vectors.id IS NULL",
-    "a vector has no record": "SELECT vectors.id FROM vectors LEFT JOIN records USING (id) WHERE records.id IS NULL",
-    "a vector has the wrong length": """
-        SELECT vectors.id FROM vectors JOIN records USING (id) JOIN indexes ON indexes.id = index_id
-        WHERE length(data) <> 4 * dimension
+    "a record has no row": """
+        SELECT records.id FROM records JOIN indexes ON indexes.id = index_id WHERE NOT (slot >= 0 AND slot < slots)
+    """,
+    "an index has rows that are neither alive nor dead": """
+        SELECT indexes.id FROM indexes
+        WHERE slots <> count + (SELECT count(*) FROM dead WHERE index_id = indexes.id)
+    """,
+    "a record's row is held for dead": """
+        SELECT records.id FROM records JOIN dead USING (index_id, slot)
     """,
     "an index counts wrong": """
         SELECT indexes.id FROM indexes
@@ -34,9 +42,9 @@ _RULES: Final = {
 }
 
 
-def faults(c: sqlite3.Connection) -> list[str]:
+def faults(c: sqlite3.Connection, slabs: Slabs) -> list[str]:
     """Return a sentence for each fault; the first ten of a kind, and the file's own faults first."""
-    found = [*_file_faults(c), *_rule_faults(c)]
+    found = [*_file_faults(c), *_rule_faults(c), *_row_faults(c, slabs)]
     # What is derived is compared with its source only where that is sound.
     return found or list(_text_faults(c))
 
@@ -53,6 +61,32 @@ def _rule_faults(c: sqlite3.Connection) -> Iterator[str]:
     for sentence, sql in _RULES.items():
         for (id_,) in c.execute(f"{sql} LIMIT 10"):
             yield f"{sentence}: {id_}"
+
+
+def _row_faults(c: sqlite3.Connection, slabs: Slabs) -> Iterator[str]:
+    for index in catalogue.all_indexes(c):
+        try:
+            rows = slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+        except SlabGone as error:
+            yield f"the rows of index {index.id} are not there (verify again if it was compacted meanwhile): {error}"
+            continue
+        except OSError as error:
+            yield f"the rows of index {index.id} cannot be read: {error}"
+            continue
+        sql = "SELECT id, slot FROM records WHERE index_id = ? AND slot >= 0 AND slot < ?"
+        yield from islice(_row_faults_of(c.execute(sql, (index.id, index.slots)), rows), 10)
+
+
+def _row_faults_of(found: sqlite3.Cursor, rows: Rows) -> Iterator[str]:
+    step = max(1, limits.STREAM_BYTES // rows.dtype.itemsize)
+    while places := found.fetchmany(step):
+        records, slots = np.array(places, np.int64).T
+        part = rows.take(slots)
+        others = part["record"] != records
+        for record in records[others].tolist():
+            yield f"the row of a record is another record's: {record}"
+        for record in records[~others & (part["crc"] != checksums(part))].tolist():
+            yield f"the row of a record has changed since it was written: {record}"
 
 
 def _text_faults(c: sqlite3.Connection) -> Iterator[str]:

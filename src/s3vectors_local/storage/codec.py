@@ -1,12 +1,11 @@
-"""Bytes and values: float32 rows, JSON metadata, record ids. Pure."""
+"""Bytes and values: JSON metadata, record ids. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Final
 
-import numpy as np
 import orjson
 
-from s3vectors_local.model import Float32, Metadata
+from s3vectors_local.model import Metadata
 
 # A record's id is its index's id and a number that only grows inside the index. So the records of one index lie side
 # by side in the table, in the order of their first write.
@@ -26,16 +25,6 @@ def id_range(index_id: int) -> tuple[int, int]:
 def sequence(record: int) -> int:
     """Return the number inside the index."""
     return record & ((1 << _SEQUENCE_BITS) - 1)
-
-
-def row_bytes(row: Float32) -> bytes:
-    """Return a row as float32, little endian."""
-    return row.astype("<f4", copy=False).tobytes()
-
-
-def rows(blobs: Sequence[bytes], *, dimension: int) -> Float32:
-    """Return the rows, shape (n, dimension)."""
-    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, dimension)
 
 
 def split(metadata: Metadata, *, non_filterable: Collection[str]) -> tuple[Metadata, Metadata]:

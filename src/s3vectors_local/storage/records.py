@@ -1,66 +1,85 @@
-"""Vectors as rows: write, read, list, scan. Every function works inside the caller's transaction."""
+"""Vectors as records in the database and rows in a slab. Every function works inside the caller's transaction."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from s3vectors_local import limits
-from s3vectors_local.model import Float32, Index, NewVector, StoredVector
-from s3vectors_local.storage import codec
+from s3vectors_local.model import Index, NewVector, StoredVector
+from s3vectors_local.storage import codec, slab
+from s3vectors_local.storage.slab import Rows, Slab
 
-Ids = np.ndarray[Any, np.dtype[np.int64]]
+Slots = npt.NDArray[np.int64]
 
 
-def put(c: sqlite3.Connection, index: Index, vectors: Sequence[NewVector]) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    record: int
+    slot: int
+
+
+def put(c: sqlite3.Connection, to: Slab, index: Index, vectors: Sequence[NewVector]) -> dict[str, int]:
     """Store vectors of different keys and return their record ids by key.
 
-    Those of keys that exist are replaced and keep their place.
+    Those of keys that exist are replaced and keep their place in the order of records.
     """
-    known = _ids(c, index, (vector.key for vector in vectors))
+    known = _places(c, index, (vector.key for vector in vectors))
     last = _last_sequence(c, index)
-    ids = dict(known)
+    ids = {key: place.record for key, place in known.items()}
     for vector in vectors:
         if vector.key not in ids:
             last += 1
             ids[vector.key] = codec.record_id(index.id, last)
+    data = [vector.data for vector in vectors]
+    # Rows first, and synced: a record that is committed never points to a row that is not on the disk.
+    to.append(index.slots, slab.rows(data, [ids[vector.key] for vector in vectors], dimension=index.dimension))
     c.executemany(
-        "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)",
-        [(ids[vector.key], index.id, vector.key, *_metadata(index, vector)) for vector in vectors],
+        "INSERT OR REPLACE INTO records (id, index_id, key, filterable, other, slot) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (ids[vector.key], index.id, vector.key, *_metadata(index, vector), index.slots + number)
+            for number, vector in enumerate(vectors)
+        ],
     )
-    c.executemany(
-        "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
-        [(ids[vector.key], codec.row_bytes(vector.data)) for vector in vectors],
-    )
-    _written(c, index, added=len(ids) - len(known), rewritten=bool(known))
-    c.execute("UPDATE indexes SET last_sequence = ? WHERE id = ?", (last, index.id))
+    _bury(c, index, known.values())
+    sql = "UPDATE indexes SET generation = generation + 1, count = count + ?, slots = ?, last_sequence = ? WHERE id = ?"
+    c.execute(sql, (len(ids) - len(known), index.slots + len(vectors), last, index.id))
     return ids
 
 
 def delete(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> list[int]:
     """Remove the keys and return their record ids; absent ones are ignored."""
-    ids = list(_ids(c, index, keys).values())
-    rows = [(id_,) for id_ in ids]
-    c.executemany("DELETE FROM records WHERE id = ?", rows)
-    c.executemany("DELETE FROM vectors WHERE id = ?", rows)
-    if ids:
-        _written(c, index, added=-len(ids), rewritten=True)
-    return ids
+    places = list(_places(c, index, keys).values())
+    c.executemany("DELETE FROM records WHERE id = ?", [(place.record,) for place in places])
+    _bury(c, index, places)
+    if places:
+        sql = "UPDATE indexes SET generation = generation + 1, count = count - ? WHERE id = ?"
+        c.execute(sql, (len(places), index.id))
+    return [place.record for place in places]
 
 
-def get(c: sqlite3.Connection, index: Index, keys: Iterable[str], *, data: bool, metadata: bool) -> list[StoredVector]:
+def get(
+    c: sqlite3.Connection, source: Slab, index: Index, keys: Iterable[str], *, data: bool, metadata: bool
+) -> list[StoredVector]:
     """Return the vectors of the keys that exist."""
-    return fetch(c, index, _ids(c, index, keys).values(), data=data, metadata=metadata)
+    rows = source.read(index.slots) if data else None
+    return [_stored(c, rows, place.record, metadata=metadata) for place in _places(c, index, keys).values()]
 
 
-def fetch(c: sqlite3.Connection, index: Index, ids: Iterable[int], *, data: bool, metadata: bool) -> list[StoredVector]:
-    """Return the vectors of record ids that exist, in their order."""
-    return [_stored(c, index, id_, data=data, metadata=metadata) for id_ in ids]
+def described(c: sqlite3.Connection, ids: Sequence[int], *, metadata: bool) -> list[tuple[str, bytes | None]]:
+    """Return the keys of record ids, and their metadata where asked for."""
+    parts = "filterable, other" if metadata else "NULL, NULL"
+    sql = f"SELECT id, key, {parts} FROM records WHERE id IN ({','.join('?' * len(ids))})"  # noqa: S608 - of this text alone
+    found = {id_: (key, codec.join(*texts) if metadata else None) for id_, key, *texts in c.execute(sql, ids)}
+    return [found[id_] for id_ in ids]
 
 
-def page(
+def page(  # noqa: PLR0913 - all of them change what is on the page
     c: sqlite3.Connection,
+    source: Slab,
     index: Index,
     *,
     after: int,
@@ -77,10 +96,11 @@ def page(
     number, count = segment
     sql = "SELECT id FROM records WHERE id > ? AND id < ? AND id % ? = ? ORDER BY id LIMIT ?"
     ids = [id_ for (id_,) in c.execute(sql, (codec.record_id(index.id, after), end, count, number, limit + 1))]
+    rows = source.read(index.slots) if data else None
     vectors: list[StoredVector] = []
     size = 0
     for id_ in ids[:limit]:
-        vectors.append(_stored(c, index, id_, data=data, metadata=metadata))
+        vectors.append(_stored(c, rows, id_, metadata=metadata))
         size += _size(vectors[-1])
         if size >= limits.LIST_PAGE_BYTES:
             break
@@ -88,26 +108,22 @@ def page(
     return vectors, codec.sequence(ids[len(vectors) - 1]) if more else None
 
 
-def blocks(c: sqlite3.Connection, index: Index, *, after: int = 0) -> Iterator[tuple[Ids, Float32]]:
-    """Yield ids and rows after a record id, in order, some megabytes at a time."""
-    start, end = codec.id_range(index.id)
-    cursor = c.execute("SELECT id, data FROM vectors WHERE id > ? AND id < ? ORDER BY id", (max(start, after), end))
-    while rows := cursor.fetchmany(_block(index)):
-        ids, blobs = zip(*rows, strict=True)
-        yield np.array(ids, dtype=np.int64), codec.rows(blobs, dimension=index.dimension)
+def dead(c: sqlite3.Connection, index: Index, *, since: int = 0) -> Slots:
+    """Return the slots that no record points to, of all that were buried after a generation."""
+    sql = "SELECT slot FROM dead WHERE index_id = ? AND generation > ?"
+    return np.fromiter((slot for (slot,) in c.execute(sql, (index.id, since))), np.int64)
 
 
-def filterable(c: sqlite3.Connection, index: Index, *, after: int = 0) -> Iterator[tuple[int, bytes | None]]:
-    """Yield record ids and their filterable metadata after a record id, in order."""
-    start, end = codec.id_range(index.id)
-    sql = "SELECT id, filterable FROM records WHERE id > ? AND id < ? ORDER BY id"
-    yield from c.execute(sql, (max(start, after), end))
-
-
-def filterable_of(c: sqlite3.Connection, ids: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
-    """Yield the filterable metadata of the given records, in their order."""
+def filterable(c: sqlite3.Connection, ids: Iterable[int]) -> Iterator[bytes | None]:
+    """Yield the filterable metadata of record ids, in their order; None for an empty one, and for no such record."""
     for id_ in ids:
-        yield id_, c.execute("SELECT filterable FROM records WHERE id = ?", (id_,)).fetchone()[0]
+        row = c.execute("SELECT filterable FROM records WHERE id = ?", (id_,)).fetchone()
+        yield row[0] if row else None
+
+
+def all_filterable(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, bytes | None]]:
+    """Yield the slots and the filterable metadata of all records, in their order."""
+    yield from c.execute("SELECT slot, filterable FROM records WHERE id > ? AND id < ?", codec.id_range(index.id))
 
 
 def documents(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, bytes]]:
@@ -117,36 +133,18 @@ def documents(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, bytes]
         yield id_, codec.join(filterable_part, other)
 
 
-def rows(c: sqlite3.Connection, index: Index, ids: Sequence[int]) -> Iterator[tuple[Ids, Float32]]:
-    """Yield ids and rows of the given records, some megabytes at a time."""
-    step = _block(index)
-    for start in range(0, len(ids), step):
-        part = ids[start : start + step]
-        blobs = [c.execute("SELECT data FROM vectors WHERE id = ?", (id_,)).fetchone()[0] for id_ in part]
-        yield np.array(part, dtype=np.int64), codec.rows(blobs, dimension=index.dimension)
-
-
-def _block(index: Index) -> int:
-    return max(1, limits.STREAM_BYTES // (4 * index.dimension))
-
-
-def _ids(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> dict[str, int]:
-    sql = "SELECT id FROM records WHERE index_id = ? AND key = ?"
+def _places(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> dict[str, _Place]:
+    sql = "SELECT id, slot FROM records WHERE index_id = ? AND key = ?"
     found = ((key, c.execute(sql, (index.id, key)).fetchone()) for key in keys)
-    return {key: row[0] for key, row in found if row}
+    return {key: _Place(*row) for key, row in found if row}
+
+
+def _bury(c: sqlite3.Connection, index: Index, places: Iterable[_Place]) -> None:
+    c.executemany("INSERT INTO dead VALUES (?, ?, ?)", [(index.id, index.generation + 1, each.slot) for each in places])
 
 
 def _last_sequence(c: sqlite3.Connection, index: Index) -> int:
     return int(c.execute("SELECT last_sequence FROM indexes WHERE id = ?", (index.id,)).fetchone()[0])
-
-
-def _written(c: sqlite3.Connection, index: Index, *, added: int, rewritten: bool) -> None:
-    sql = """
-        UPDATE indexes SET generation = generation + 1, count = count + ?,
-            rewritten = CASE WHEN ? THEN generation + 1 ELSE rewritten END
-        WHERE id = ?
-    """
-    c.execute(sql, (added, rewritten, index.id))
 
 
 def _metadata(index: Index, vector: NewVector) -> tuple[bytes | None, bytes | None]:
@@ -154,23 +152,18 @@ def _metadata(index: Index, vector: NewVector) -> tuple[bytes | None, bytes | No
     return codec.metadata_bytes(filterable_part), codec.metadata_bytes(other)
 
 
-def _stored(c: sqlite3.Connection, index: Index, id_: int, *, data: bool, metadata: bool) -> StoredVector:
-    key, text = _record(c, id_, metadata=metadata)
-    return StoredVector(key, data=_row(c, index, id_) if data else None, metadata=text)
+def _stored(c: sqlite3.Connection, rows: Rows | None, id_: int, *, metadata: bool) -> StoredVector:
+    key, slot, text = _record(c, id_, metadata=metadata)
+    return StoredVector(key, data=None if rows is None else rows["data"][slot].copy(), metadata=text)
 
 
-def _record(c: sqlite3.Connection, id_: int, *, metadata: bool) -> tuple[str, bytes | None]:
+def _record(c: sqlite3.Connection, id_: int, *, metadata: bool) -> tuple[str, int, bytes | None]:
     if not metadata:
-        (key,) = c.execute("SELECT key FROM records WHERE id = ?", (id_,)).fetchone()
-        return key, None
-    key, *parts = c.execute("SELECT key, filterable, other FROM records WHERE id = ?", (id_,)).fetchone()
-    return key, codec.join(*parts)
-
-
-def _row(c: sqlite3.Connection, index: Index, id_: int) -> Float32:
-    (blob,) = c.execute("SELECT data FROM vectors WHERE id = ?", (id_,)).fetchone()
-    row: Float32 = codec.rows([blob], dimension=index.dimension)[0]
-    return row
+        key, slot = c.execute("SELECT key, slot FROM records WHERE id = ?", (id_,)).fetchone()
+        return key, slot, None
+    row: tuple[Any, ...] = c.execute("SELECT key, slot, filterable, other FROM records WHERE id = ?", (id_,)).fetchone()
+    key, slot, *parts = row
+    return key, slot, codec.join(*parts)
 
 
 def _size(vector: StoredVector) -> int:

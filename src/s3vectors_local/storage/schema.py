@@ -1,12 +1,13 @@
 """The tables, and the version of the format."""
 
+import hashlib
 import secrets
 import sqlite3
 from typing import Final
 
 from s3vectors_local.errors import StoreError, StoreTooNew, StoreTooOld
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 _APPLICATION_ID: Final = 0x53335645  # "S3VE" in the SQLite header: tells our files from other databases
 
 _FIRST_TABLES: Final = """
@@ -34,9 +35,10 @@ CREATE TABLE indexes (
     kms_key_arn TEXT,
     mode TEXT NOT NULL,
     generation INTEGER NOT NULL DEFAULT 0,
-    rewritten INTEGER NOT NULL DEFAULT 0,
     count INTEGER NOT NULL DEFAULT 0,
     last_sequence INTEGER NOT NULL DEFAULT 0,
+    slab INTEGER NOT NULL DEFAULT 1,
+    slots INTEGER NOT NULL DEFAULT 0,
     UNIQUE (bucket_id, name)
 );
 
@@ -49,6 +51,7 @@ CREATE TABLE tags (
     PRIMARY KEY (bucket_id, index_id, key)
 ) WITHOUT ROWID;
 
+-- slot is the place of the row in the index's slab: see slab.py.
 -- metadata is JSON text in two parts, NULL for an empty one
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,
@@ -56,14 +59,22 @@ CREATE TABLE records (
     key TEXT NOT NULL,
     filterable BLOB,
     other BLOB,
+    slot INTEGER NOT NULL DEFAULT 0,
     UNIQUE (index_id, key)
 );
-
--- float32, little endian, apart from records, so that a scan of rows reads nothing else
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
 
-_TEXT_TABLES: Final = """
+SLAB_TABLES: Final = """
+-- the slots that no record points to any more, and since which generation
+CREATE TABLE dead (
+    index_id INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    PRIMARY KEY (index_id, generation, slot)
+) WITHOUT ROWID;
+"""
+
+TEXT_TABLES: Final = """
 -- language is NULL for the standard analyzer; documents hold one term or more, length terms in all
 CREATE TABLE text_keys (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -103,36 +114,36 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 def create(connection: sqlite3.Connection) -> None:
     """Create the tables and stamp the format, in the caller's transaction."""
-    _execute(connection, _FIRST_TABLES)
-    _execute(connection, _TEXT_TABLES)
+    for tables in (_FIRST_TABLES, TEXT_TABLES, SLAB_TABLES):
+        execute(connection, tables)
     connection.execute("INSERT INTO settings VALUES ('token_secret', ?)", (secrets.token_bytes(32),))
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
 def is_older(connection: sqlite3.Connection) -> bool:
-    """Tell whether the database is ours, in a format that `migrate` brings up to date."""
-    return _is_ours(connection) and _version(connection) < FORMAT_VERSION
+    """Tell whether the database is ours, in a format that `migration` brings up to date."""
+    return _is_ours(connection) and version(connection) < FORMAT_VERSION
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring an older format up to date, in the caller's transaction. Format 1 had no text search."""
-    _execute(connection, _TEXT_TABLES)
-    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+def check_owner(connection: sqlite3.Connection) -> None:
+    """Raise StoreTooNew for a newer format, StoreError for a database that is not ours."""
+    if not _is_ours(connection):
+        raise StoreError("the file is a database of another program")
+    found = version(connection)
+    if found > FORMAT_VERSION:
+        raise StoreTooNew(
+            f"the data has format {found}, this release knows up to {FORMAT_VERSION}: use the release that wrote it"
+        )
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raise StoreTooNew for a newer format, StoreError for an older one and for a database that is not ours."""
-    if not _is_ours(connection):
-        raise StoreError("the file is a database of another program")
-    version = _version(connection)
-    if version > FORMAT_VERSION:
-        raise StoreTooNew(
-            f"the data has format {version}, this release knows up to {FORMAT_VERSION}: use the release that wrote it"
-        )
-    if version < FORMAT_VERSION:
+    """Raise StoreTooNew for a newer format, StoreTooOld for an older one, StoreError for what is not ours."""
+    check_owner(connection)
+    found = version(connection)
+    if found < FORMAT_VERSION:
         raise StoreTooOld(
-            f"the data has format {version}, this release reads {FORMAT_VERSION}: open it for writing once to convert"
+            f"the data has format {found}, this release reads {FORMAT_VERSION}: open it for writing once to convert"
         )
 
 
@@ -142,15 +153,22 @@ def token_secret(connection: sqlite3.Connection) -> bytes:
     return value
 
 
+def identity(connection: sqlite3.Connection) -> str:
+    """Return a name that no other database has: what is derived from this one carries it."""
+    return hashlib.sha256(token_secret(connection)).hexdigest()[:32]
+
+
 def _is_ours(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID)
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def version(connection: sqlite3.Connection) -> int:
+    """Return the number of the format."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _execute(connection: sqlite3.Connection, statements: str) -> None:
+def execute(connection: sqlite3.Connection, statements: str) -> None:
+    """Execute statements, parted by semicolons at the ends of lines, in the caller's transaction."""
     # Not executescript: that would commit the caller's transaction.
     for statement in statements.split(";\n"):
         connection.execute(statement)

@@ -1,12 +1,12 @@
 """Connections and transactions over the database: one writer, many readers, and what happens after a failure."""
 
-import os
+import errno
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from s3vectors_local.errors import (
     AccessDeniedException,
@@ -15,14 +15,22 @@ from s3vectors_local.errors import (
     StoreFailed,
     StoreMissing,
 )
-from s3vectors_local.storage import schema
+from s3vectors_local.storage import catalogue, migration, schema
+from s3vectors_local.storage.files import check_writable, sync_folder
 from s3vectors_local.storage.lock import WriterLock
+from s3vectors_local.storage.slab import Slabs
 
 FILE_NAME: Final = "vectors.sqlite3"
+_SLABS: Final = "rows"
 _BUSY_SECONDS: Final = 10.0
+_FULL: Final = "The disk is full: nothing was stored. Make room and try again"
 # Only these say that the medium or the file is at fault; the other classes are mistakes of a caller in this package.
 _MEDIUM: Final = (sqlite3.OperationalError,)
-_BUSY_CODES: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# Of these the next try may know nothing: another process writes, or there is no file handle or memory left.
+_BUSY_CODES: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN)
+_BUSY_NUMBERS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_FULL_CODES: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+_FULL_NUMBERS: Final = (errno.ENOSPC, errno.EDQUOT)
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -33,8 +41,9 @@ class Store:
     After a failed read or write every call raises StoreFailed: what the disk holds is known only after a reopen.
     """
 
-    def __init__(self, connect: Connect, *, lock: WriterLock | None, shared: bool = False) -> None:
+    def __init__(self, connect: Connect, slabs: Slabs, *, lock: WriterLock | None, shared: bool = False) -> None:
         """Own the lock. `shared`: every connection would see another database, so all use one, in turn (memory)."""
+        self.slabs = slabs
         self._connect = connect
         self._lock = lock
         self._shared = shared
@@ -57,7 +66,7 @@ class Store:
         """
         if self._writer is None:
             raise AccessDeniedException
-        with self._writing, self._guarded():
+        with self._writing, self.guarded():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -74,13 +83,45 @@ class Store:
             with self.write() as connection:
                 yield connection
             return
-        with self._guarded():
+        with self.guarded():
             connection = self._borrow()
             try:
                 connection.execute("BEGIN")
                 yield connection
             finally:
                 self._give_back(connection)
+
+    def vacuum(self) -> None:
+        """Give free pages back to the disk. Raises AccessDeniedException when open for reading only."""
+        if self._writer is None:
+            raise AccessDeniedException
+        with self._writing, self.guarded():
+            self._writer.execute("VACUUM")
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Read or write files. Raises ServiceUnavailableException for a full disk, StoreFailed for all else."""
+        if self._closed:
+            raise StoreFailed("the engine is closed")
+        if self._failure is not None:
+            raise StoreFailed("an earlier read or write failed: close and reopen") from self._failure
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not self._is_medium(error):
+                raise
+            if error.sqlite_errorcode & 0xFF in _BUSY_CODES:
+                raise ServiceUnavailableException from error
+            if error.sqlite_errorcode in _FULL_CODES:
+                raise ServiceUnavailableException(_FULL) from error
+            self._fail(error)
+        except OSError as error:
+            if error.errno in _FULL_NUMBERS:
+                raise ServiceUnavailableException(_FULL) from error
+            if error.errno in _BUSY_NUMBERS:
+                raise ServiceUnavailableException from error
+            self._fail(error)
 
     def close(self) -> None:
         """Close every connection and release the lock. Calling it twice is fine."""
@@ -113,21 +154,9 @@ class Store:
             self._idle.remove(connection)
             connection.close()
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        if self._closed:
-            raise StoreFailed("the engine is closed")
-        if self._failure is not None:
-            raise StoreFailed("an earlier read or write failed: close and reopen") from self._failure
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            if not self._is_medium(error):
-                raise
-            if error.sqlite_errorcode & 0xFF in _BUSY_CODES:
-                raise ServiceUnavailableException from error
-            self._failure = error
-            raise StoreFailed(f"reading or writing failed ({error}): close and reopen") from error
+    def _fail(self, error: Exception) -> NoReturn:
+        self._failure = error
+        raise StoreFailed(f"reading or writing failed ({error}): close and reopen") from error
 
     @staticmethod
     def _is_medium(error: sqlite3.DatabaseError) -> bool:
@@ -141,7 +170,7 @@ def open_store(folder: Path | None, *, read_only: bool = False) -> Store:
     Raises StoreLocked, StoreMissing, StoreTooNew, or StoreError for a folder that cannot be used.
     """
     if folder is None:
-        store = Store(lambda: _connect(":memory:"), lock=None, shared=True)
+        store = Store(lambda: _connect(":memory:"), Slabs(None), lock=None, shared=True)
         with store.write() as connection:
             schema.create(connection)
         return store
@@ -154,54 +183,84 @@ def _open_reader(folder: Path) -> Store:
     path = folder / FILE_NAME
     if not path.is_file():
         raise StoreMissing(f"there is no data in {folder}")
-    return _checked(path, lambda: Store(lambda: _connect(path, read_only=True), lock=None))
+    return _checked(path, lambda: Store(lambda: _connect(path, read_only=True), Slabs(folder / _SLABS), lock=None))
 
 
 def _open_writer(folder: Path) -> Store:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         lock = WriterLock(folder)
     except OSError as error:
         raise StoreError(f"cannot use the folder {folder}: {error.strerror}") from error
     path = folder / FILE_NAME
     try:
-        _create(path)
-        return _checked(path, lambda: Store(lambda: _connect(path), lock=lock))
+        slabs = Slabs(folder / _SLABS)
+        _refuse_others(path)
+        _create(path, slabs)
+        return _checked(path, lambda: Store(lambda: _connect(path), slabs, lock=lock))
     except BaseException:
         lock.release()
         raise
 
 
-def _create(path: Path) -> None:
-    """Make the tables that are missing, and see to it that the names of the new files are on the disk."""
-    try:
-        connection = _connect(path)
-        try:
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, each so that it survives a loss of power."""
+    if not folder.parent.exists():
+        _make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # to read the folder above: then it is not ours
+        sync_folder(folder.parent)
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise StoreError, StoreTooNew before anything is changed."""
+    if not path.exists():
+        return
+    with _probing(path) as probe:
+        if not schema.is_empty(probe):
+            schema.check_owner(probe)
+
+
+def _create(path: Path, slabs: Slabs) -> None:
+    """Make what is missing, see to it that the names of new files are on the disk, and remove what is left over."""
+    with _named(path):
+        check_writable(path)
+        slabs.prepare()
+        with closing(_connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             if schema.is_empty(connection):
                 schema.create(connection)
             elif schema.is_older(connection):
-                schema.migrate(connection)
+                migration.migrate(connection, slabs)
+            slabs.keep_only({(index.id, index.slab) for index in catalogue.all_indexes(connection)})
             connection.execute("COMMIT")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot open {path}: {error}") from error
-    _sync_folder(path.parent)
-    _sync_folder(path.parent.parent)
+            # A sync that failed in an earlier process may have left a part of the log in memory only: write it anew.
+            with suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA wal_checkpoint")
+        sync_folder(path.parent)
 
 
 def _checked(path: Path, opened: Callable[[], Store]) -> Store:
-    try:
-        probe = _connect(path, read_only=True)
-        try:
-            if schema.is_empty(probe):
-                raise StoreMissing(f"there is no data in {path.parent} yet")
-            schema.check(probe)
-        finally:
-            probe.close()
+    with _probing(path) as probe:
+        if schema.is_empty(probe):
+            raise StoreMissing("there is no data yet")
+        schema.check(probe)
+    with _named(path):
         return opened()
-    except sqlite3.Error as error:
+
+
+@contextmanager
+def _probing(path: Path) -> Iterator[sqlite3.Connection]:
+    with _named(path), closing(_connect(path, read_only=True)) as probe:
+        yield probe
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Raise StoreError with the name of the folder in it."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
         raise StoreError(f"cannot open {path}: {error}") from error
     except StoreError as error:
         error.args = (f"{path.parent}: {error}", *error.args[1:])
@@ -226,11 +285,3 @@ def _connect(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection
         connection.close()
         raise
     return connection
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

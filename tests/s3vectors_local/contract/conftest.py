@@ -14,6 +14,7 @@ import uvicorn
 from botocore.config import Config
 
 from s3vectors_local import boto
+from s3vectors_local.connection import settings
 from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.server import Options, app
 
@@ -32,8 +33,7 @@ class Server:
 @contextmanager
 def _serving(engine: Engine, options: Options | None = None) -> Iterator[Server]:
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app(engine, options=options), log_level="warning", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(settings(app(engine, options=options), grace_seconds=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

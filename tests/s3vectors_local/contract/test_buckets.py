@@ -178,10 +178,13 @@ def test_encryption(client: Any) -> None:
         ),
     ],
 )
-def test_wrong_encryption(client: Any, encryption: dict[str, str], message: str) -> None:
-    """Key and kind of encryption must fit."""
-    arguments = {"vectorBucketName": "never-made", "encryptionConfiguration": encryption}
+def test_wrong_encryption(client: Any, bucket: str, encryption: dict[str, str], message: str) -> None:
+    """Key and kind of encryption must fit, of a bucket and of an index."""
+    arguments: dict[str, Any] = {"vectorBucketName": "never-made", "encryptionConfiguration": encryption}
     assert _refused(client.create_vector_bucket, **arguments) == ("ValidationException", message, 400)
+    index = {"indexName": "abc", "dataType": "float32", "dimension": 1, "distanceMetric": "cosine"}
+    arguments |= {"vectorBucketName": bucket} | index
+    assert _refused(client.create_index, **arguments) == ("ValidationException", message, 400)
 
 
 def test_policy(client: Any, bucket: str) -> None:

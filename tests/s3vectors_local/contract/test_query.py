@@ -104,11 +104,13 @@ def test_no_vector(client: Any, filled: Address) -> None:
 def test_malformed_filter(client: Any, filled: Address) -> None:
     """A filter that breaks the grammar, or names a non-filterable key, is refused."""
     for bad in ({}, {"color": "red", "n": 1}, {"n": {"$gt": "1"}}, {"color": {"$eg": "red"}}):
-        message, fields = _refused(client, filled, filter=bad)
+        message, (field, reason) = _refused(client, filled, filter=bad)
         assert message == "Invalid filter"
-        assert fields[0]["path"] == "filter"
-    message, _ = _refused(client, filled, filter={"text": "t1"})
+        assert field == {"path": "filter", "message": "Invalid filter"}
+        assert reason["path"] == "filter"
+    message, fields = _refused(client, filled, filter={"text": "t1"})
     assert message == "Invalid use of non-filterable metadata in filter"
+    assert fields == [{"path": "filter", "message": message}]
 
 
 def test_mode(client: Any, filled: Address) -> None:

@@ -154,6 +154,93 @@ def test_missing_member(
     assert content["message"].count("Member must not be null") == len(paths)
 
 
+@pytest.mark.parametrize(
+    ("operation", "members", "paths"),
+    [
+        (
+            "CreateVectorBucket",
+            {
+                "vectorBucketName": "ab",
+                "encryptionConfiguration": {"sseType": "x", "kmsKeyArn": ""},
+                "tags": {"#": "#"},
+            },
+            [
+                "/vectorBucketName",
+                "/encryptionConfiguration/sseType",
+                "/encryptionConfiguration/kmsKeyArn",
+                "/encryptionConfiguration/kmsKeyArn",
+                "/tags",
+                "/tags/#",
+            ],
+        ),
+        (
+            "CreateIndex",
+            {
+                "vectorBucketName": "ab",
+                "encryptionConfiguration": {"sseType": "x"},
+                "metadataConfiguration": {"textSearchConfigurations": [{"metadataKey": "", "language": "xx"}]},
+                "tags": {"": ""},
+            },
+            [
+                "/indexName",
+                "/dataType",
+                "/dimension",
+                "/distanceMetric",
+                "/metadataConfiguration/textSearchConfigurations/0/metadataKey",
+                "/metadataConfiguration/textSearchConfigurations/0/language",
+                "/encryptionConfiguration/sseType",
+                "/tags",
+                "/vectorBucketName",
+            ],
+        ),
+        (
+            "ListVectors",
+            {"indexArn": "x", "maxResults": 0, "nextToken": "", "segmentCount": 0, "segmentIndex": 16},
+            ["/maxResults", "/nextToken", "/segmentCount", "/segmentIndex", "/indexArn"],
+        ),
+        (
+            "QueryVectors",
+            {"indexArn": "x", "topK": 0, "queryVector": {}, "queryMode": "x", "nextToken": "", "queryTexts": [{}]},
+            [
+                "/topK",
+                "/queryVector/float32",
+                "/queryMode",
+                "/nextToken",
+                "/queryTexts/0/text",
+                "/queryTexts/0/metadataKey",
+                "/indexArn",
+            ],
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_all_violations_are_told(raw: Raw, operation: str, members: dict[str, Any], paths: list[str]) -> None:
+    """Everything that is out of bounds in a request is counted and told at once."""
+    status, kind, content = raw.post(operation, **members)
+    assert (status, kind) == (400, "ValidationException")
+    assert [field["path"] for field in content["fieldList"]] == paths
+    assert content["message"].startswith(f"{len(paths)} validation errors detected. ")
+    assert content["message"].count("; ") == len(paths) - 1
+
+
+def test_type_in_the_body_too(raw: Raw) -> None:
+    """The error's type is in the body as well, for clients that lose headers."""
+    assert raw("POST", "/Nope")[2]["__type"] == "UnknownOperationException"
+    assert raw.post("GetVectorBucket", vectorBucketName="not-there")[2] == {
+        "__type": "NotFoundException",
+        "message": "The specified vector bucket could not be found",
+    }
+
+
+def test_wrong_type_is_told_by_its_place(raw: Raw, address: dict[str, str]) -> None:
+    """The sentence names the member, what it must be and what it is."""
+    vector = {"key": "k", "data": {"float32": [1, None]}}
+    content = raw.post("PutVectors", **address, vectors=[vector])[2]
+    assert content["message"] == "Value at '/vectors/0/data/float32/1' must be a number, not null"
+    content = raw.post("QueryVectors", **address, topK=10.0)[2]
+    assert content["message"] == "Value at '/topK' must be an integer, not a number with a fraction"
+
+
 def test_unknown_members_are_ignored(raw: Raw, address: dict[str, str]) -> None:
     """A member of some later model does no harm."""
     vector = {"key": "k", "data": {"float32": [1, 2], "float64": [1]}, "later": {}}
@@ -170,6 +257,11 @@ def test_unknown_members_are_ignored(raw: Raw, address: dict[str, str]) -> None:
         ("POST", "/Nope"),
         ("POST", "/listvectorbuckets"),
         ("POST", "/ListVectorBuckets/"),
+        ("POST", "//ListVectorBuckets"),
+        ("POST", "/%2FListVectorBuckets"),
+        ("POST", "/TagResource"),
+        ("POST", "/tags"),
+        ("OPTIONS", "/PutVectors"),
         ("GET", "/"),
         ("PUT", "/tags/arn"),
         ("POST", "/health"),
@@ -182,6 +274,12 @@ def test_unknown_operation(raw: Raw, method: str, path: str) -> None:
     status, kind, content = raw(method, path)
     assert (status, kind) == (404, "UnknownOperationException")
     assert content["message"]
+
+
+def test_encoded_path(raw: Raw) -> None:
+    """Letters in a path may be percent-encoded, as in any URL; what follows a question mark does not matter."""
+    assert raw("POST", "/%4cistVector%42uckets")[0] == 200
+    assert raw("POST", "/ListVectorBuckets?a=b")[0] == 200
 
 
 def test_head_has_no_body(raw: Raw) -> None:

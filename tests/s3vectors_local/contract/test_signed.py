@@ -178,11 +178,18 @@ def test_bucket_policy(port: int) -> None:
 
 
 def test_plain_http_is_not_secure(port: int) -> None:
-    """A policy that asks for TLS refuses what comes over plain HTTP."""
+    """A policy that asks for TLS refuses what comes over plain HTTP, whatever a header claims."""
     index = {"vectorBucketName": "demo", "indexName": "flat"}
     condition = {"Bool": {"aws:SecureTransport": "false"}}
     deny = {"Effect": "Deny", "Principal": {"AWS": READER}, "Action": "*", "Resource": "*", "Condition": condition}
     policy = json.dumps({"Statement": deny})
     _client(port).put_vector_bucket_policy(vectorBucketName="demo", policy=policy)
-    assert _refusal(_client(port, "READER").get_index, **index)[2] == 403
+    reader = _client(port, "READER")
+    assert _refusal(reader.get_index, **index)[2] == 403
+    reader.meta.events.register("before-sign.s3vectors", _claim_tls)
+    assert _refusal(reader.get_index, **index)[2] == 403
     assert _client(port).get_index(**index)
+
+
+def _claim_tls(request: AWSRequest, **_: Any) -> None:
+    request.headers["X-Forwarded-Proto"] = "https"

@@ -72,6 +72,19 @@ def test_fifty(client: Any, bucket: str) -> None:
     client.tag_resource(resourceArn=arn, tags={"k0": "new"})
 
 
+def test_fifty_at_creation(client: Any, bucket: str) -> None:
+    """50 tags may be given at creation; with one more nothing is made."""
+    fifty = {f"k{number}": "" for number in range(50)}
+    index = {"vectorBucketName": bucket, "dataType": "float32", "dimension": 1, "distanceMetric": "cosine"}
+    for tags in (fifty | {"one": "more"}, {"aws:x": "y"}):
+        assert "ags" in _message(client.create_vector_bucket, vectorBucketName=bucket[::-1], tags=tags)
+        assert "ags" in _message(client.create_index, indexName="tagged", tags=tags, **index)
+    assert client.list_indexes(vectorBucketName=bucket)["indexes"] == []
+    arn = client.create_index(indexName="tagged", tags=fifty, **index)["indexArn"]
+    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == fifty
+    client.create_vector_bucket(vectorBucketName=bucket[::-1], tags=fifty)
+
+
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
@@ -87,6 +100,39 @@ def test_refused(client: Any, bucket: str, tags: dict[str, str], message: str) -
     """System tags and other characters are refused, on every way in."""
     assert _message(client.tag_resource, resourceArn=f"{ACCOUNT}{bucket}", tags=tags) == message
     assert _message(client.create_vector_bucket, vectorBucketName="never-made", tags=tags) == message
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "rule"),
+    [
+        ([], "/tagKeys", "Member must not be null"),
+        (["ok", ""], "/tagKeys/1", "Member must have length between 1 and 128, inclusive"),
+        (["k" * 129], "/tagKeys/0", "Member must have length between 1 and 128, inclusive"),
+        (["te#m"], "/tagKeys/0", PATTERN),
+    ],
+    ids=["none", "empty", "long", "character"],
+)
+def test_keys_to_remove(client: Any, bucket: str, keys: list[str], path: str, rule: str) -> None:
+    """Keys to remove obey the rules of keys."""
+    message = _message(client.untag_resource, resourceArn=f"{ACCOUNT}{bucket}", tagKeys=keys)
+    assert message.startswith("1 validation error detected. Value ")
+    assert message.endswith(f" at '{path}' failed to satisfy constraint: {rule}")
+
+
+def test_keys_to_remove_are_as_they_were_put(client: Any, bucket: str) -> None:
+    """Spaces, signs and letters of any script come through the query string."""
+    arn = f"{ACCOUNT}{bucket}"
+    tags = {"a b": "1", "c+d=e/f@g:h": "2", "Ünï": "3", "x.y_z-": "4"}
+    client.tag_resource(resourceArn=arn, tags=tags)
+    client.untag_resource(resourceArn=arn, tagKeys=list(tags))
+    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {}
+
+
+def test_length_of_arn(client: Any) -> None:
+    """An ARN has at most 1,011 characters."""
+    assert _message(client.list_tags_for_resource, resourceArn="x" * 1011) == "Invalid resource ARN"
+    message = _message(client.list_tags_for_resource, resourceArn="x" * 1012)
+    assert "Value with length 1012 at '/resourceArn'" in message
 
 
 def test_lengths(client: Any, bucket: str) -> None:

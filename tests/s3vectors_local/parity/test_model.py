@@ -5,18 +5,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
+from botocore.errorfactory import ClientExceptionsFactory
 from botocore.model import ServiceModel, Shape, StructureShape
+from botocore.parsers import create_parser
 
 from s3vectors_local import errors, limits
 from s3vectors_local.engine import Engine
 from s3vectors_local.model import Language
-from s3vectors_local.operations import OPERATIONS, wire
+from s3vectors_local.operations import OPERATIONS, refusal, wire
 from s3vectors_local.operations.shapes import Members
 
+Requests = dict[str, dict[str, Any]]
+
 COMPATIBILITY = Path(__file__).parents[3] / "docs" / "engine" / "compatibility.md"
-ARN = "arn:aws:s3vectors:us-east-1:000000000000:bucket/demo"
 
 NOT_YET_OPERATIONS: dict[str, str] = {}
 NOT_YET_MEMBERS: dict[str, str] = {}
@@ -25,44 +27,6 @@ NOT_YET_ERRORS = {
     "KmsInvalidKeyUsageException": "keys are declared, never used",
     "KmsInvalidStateException": "keys are declared, never used",
     "KmsNotFoundException": "keys are declared, never used",
-}
-
-# One complete request for each operation, so that every member is read.
-BUCKET = {"vectorBucketName": "demo"}
-INDEX = BUCKET | {"indexName": "flat"}
-TEXTS = {"textSearchConfigurations": [{"metadataKey": "text", "language": "en", "status": "ACTIVE"}]}
-ENCRYPTION = {"sseType": "aws:kms", "kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1"}
-REQUESTS: dict[str, dict[str, Any]] = {
-    "CreateVectorBucket": {"vectorBucketName": "new", "encryptionConfiguration": ENCRYPTION, "tags": {"a": "b"}},
-    "CreateIndex": BUCKET
-    | {
-        "indexName": "new",
-        "dataType": "float32",
-        "dimension": 2,
-        "distanceMetric": "cosine",
-        "metadataConfiguration": {"nonFilterableMetadataKeys": ["text"]} | TEXTS,
-        "encryptionConfiguration": ENCRYPTION,
-        "tags": {"a": "b"},
-    },
-    "GetVectorBucket": BUCKET,
-    "DeleteVectorBucket": BUCKET,
-    "ListVectorBuckets": {},
-    "PutVectorBucketPolicy": BUCKET | {"policy": '{"Statement": []}'},
-    "GetVectorBucketPolicy": BUCKET,
-    "DeleteVectorBucketPolicy": BUCKET,
-    "PutVectorBucketDefaultIndexMode": BUCKET | {"defaultIndexMode": "ENHANCED"},
-    "GetIndex": INDEX,
-    "DeleteIndex": INDEX,
-    "ListIndexes": BUCKET,
-    "UpdateIndexMode": INDEX | {"indexMode": "ENHANCED"},
-    "UpdateMetadataConfiguration": INDEX
-    | {"add": TEXTS, "delete": {"textSearchConfigurations": [{"metadataKey": "text"}]}},
-    "PutVectors": INDEX | {"vectors": [{"key": "k", "data": {"float32": [1, 2]}, "metadata": {"n": 1}}]},
-    "GetVectors": INDEX | {"keys": ["k"]},
-    "DeleteVectors": INDEX | {"keys": ["k"]},
-    "ListVectors": INDEX,
-    "QueryVectors": INDEX
-    | {"topK": 1, "queryVector": {"float32": [1, 2]}, "queryTexts": [{"text": "x", "metadataKey": "text"}]},
 }
 
 
@@ -84,12 +48,6 @@ def _spied(value: Any, path: str, read: set[str]) -> Any:
     if isinstance(value, dict):
         return Spy(value, path, read)
     return [_spied(each, path, read) for each in value] if isinstance(value, list) else value
-
-
-@pytest.fixture(scope="module")
-def model() -> ServiceModel:
-    """Give the service model of the installed botocore."""
-    return botocore.session.get_session().get_service_model("s3vectors")
 
 
 def _members(shape: Shape | None, path: str, *, depth: int = 0) -> Iterator[str]:
@@ -114,13 +72,13 @@ def test_operations(model: ServiceModel) -> None:
     assert not OPERATIONS & set(NOT_YET_OPERATIONS)
 
 
-@pytest.mark.parametrize("operation", sorted(REQUESTS))
-def test_input_members(model: ServiceModel, engine: Engine, operation: str) -> None:
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_input_members(model: ServiceModel, engine: Engine, complete: Requests, operation: str) -> None:
     """Every input member of the model is read when the operation runs, or listed."""
     read: set[str] = set()
     with suppress(errors.ConflictException, errors.NotFoundException, errors.ValidationException):
         # by then everything was read
-        wire._POSTED[operation](engine, Members(Spy(REQUESTS[operation], operation, read)))
+        wire._OPERATIONS[operation](engine, Members(Spy(complete[operation], operation, read)))
     wanted = {
         member
         for member in _members(model.operation_model(operation).input_shape, operation)
@@ -129,21 +87,9 @@ def test_input_members(model: ServiceModel, engine: Engine, operation: str) -> N
     assert wanted - read == set()
 
 
-def test_requests_cover_the_table() -> None:
-    """The requests above are those of the wire table."""
-    assert set(REQUESTS) == set(wire._POSTED)
-
-
-def test_tag_operations(model: ServiceModel) -> None:
-    """The tag operations have the members that their tests send, and no more."""
-    for operation, members in (
-        ("ListTagsForResource", {"resourceArn"}),
-        ("TagResource", {"resourceArn", "tags"}),
-        ("UntagResource", {"resourceArn", "tagKeys"}),
-    ):
-        shape = model.operation_model(operation).input_shape
-        assert isinstance(shape, StructureShape)
-        assert set(shape.members) == members
+def test_requests_cover_the_table(complete: Requests) -> None:
+    """There is a complete request for each operation."""
+    assert set(complete) == OPERATIONS
 
 
 def test_verbs_and_paths(model: ServiceModel) -> None:
@@ -168,6 +114,31 @@ def test_errors(model: ServiceModel) -> None:
         assert ours.code == name
         assert ours.status == shape.metadata.get("error", {}).get("httpStatusCode", 400)
     assert set(NOT_YET_ERRORS) <= set(declared)
+
+
+ERRORS = sorted(
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.ServiceError) and kind.code == name
+)
+
+
+@pytest.mark.parametrize("name", [name for name in ERRORS if name != "ServiceError"])
+def test_errors_as_clients_read_them(model: ServiceModel, name: str) -> None:
+    """Botocore takes type, sentence, fields and status from the wire, and finds the class, where the model has one."""
+    kind = getattr(errors, name)
+    fields = {"fields": [errors.Field("/a", "b")]} if kind is errors.ValidationException else {}
+    reply = refusal(kind("What is wrong", **fields))
+    response = {"status_code": reply.status, "headers": dict(reply.headers), "body": reply.body}
+    parsed = create_parser("rest-json").parse(response, None)
+    assert parsed["Error"] == {"Code": name, "Message": "What is wrong"}
+    assert parsed["ResponseMetadata"]["HTTPStatusCode"] == kind.status
+    assert parsed["ResponseMetadata"]["RequestId"] == reply.headers["x-amzn-requestid"]
+    found = ClientExceptionsFactory().create_client_exceptions(model).from_code(name)
+    shape = model.shape_for_error_code(name)
+    assert found.__name__ == ("ClientError" if shape is None else name)
+    if fields:
+        assert create_parser("rest-json").parse(response, shape)["fieldList"] == [{"path": "/a", "message": "b"}]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -19,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from s3vectors_local.cli import main
 from s3vectors_local.engine import open_engine
+from s3vectors_local.model import NewVector
 from s3vectors_local.storage.store import FILE_NAME
 
 SERVE = [sys.executable, "-m", "s3vectors_local.cli", "serve", "--port", "0", "--json"]
@@ -65,18 +67,55 @@ def test_others_while_serving(folder: Path) -> None:
 def test_inspect_json(folder: Path) -> None:
     """`inspect --json` prints a row an index."""
     row = {"bucket": "demo", "index": "flat", "vectors": 1, "dimension": 2, "metric": "euclidean", "mode": "ENHANCED"}
-    assert json.loads(_run("inspect", "--data", folder, "--json").stdout) == [row]
+    search = {"recall": 1.0, "lists": 0, "nprobe": 0, "candidates": 0, "pending": 0, "dead": 0}
+    assert json.loads(_run("inspect", "--data", folder, "--json").stdout) == [row | {"search": search}]
+
+
+def test_export_and_import(folder: Path, tmp_path: Path) -> None:
+    """`export` and `import` work on folders; a failed export leaves the file that was there."""
+    runner, file = CliRunner(), tmp_path / "flat.jsonl"
+    result = runner.invoke(main, ["export", "demo", "flat", "--data", str(folder), "-o", str(file), "--json"])
+    assert json.loads(result.stdout) == {"vectors": 1, "file": str(file)}
+    shown = runner.invoke(main, ["export", "demo", "flat", "--data", str(folder)])
+    assert shown.stdout_bytes == file.read_bytes()
+    into = ["--data", str(tmp_path / "new")]
+    assert "1 vectors read" in runner.invoke(main, ["import", str(file), "--index", "copy", *into]).stdout
+    before = file.read_bytes()
+    missing = runner.invoke(main, ["export", "demo", "nope", "--data", str(folder), "-o", str(file)])
+    assert (missing.exit_code, file.read_bytes()) == (8, before)
+    assert "could not be found" in missing.stderr
+    file.write_bytes(before[:-5])
+    cut = runner.invoke(main, ["import", str(file), *into])
+    assert cut.exit_code == 8
+    assert "line 3 is not JSON" in cut.stderr
+
+
+def test_compact(folder: Path) -> None:
+    """`compact` gives the room of what was deleted back and tells the sizes."""
+    with open_engine(folder) as engine:
+        for start in range(0, 5_000, 500):
+            rows = np.ones((500, 2), np.float32)
+            vectors = [NewVector(f"k{start + n}", row) for n, row in enumerate(rows)]
+            engine.put_vectors("demo", "flat", vectors)
+        for start in range(0, 5_000, 500):
+            engine.delete_vectors("demo", "flat", [f"k{start + n}" for n in range(500)])
+    sizes = json.loads(_run("compact", "--data", folder, "--json").stdout)
+    assert sizes["bytes_after"] < sizes["bytes_before"] / 2
+    with open_engine(folder) as engine:
+        index = engine.get_index("demo", "flat")
+        assert (index.count, index.slots) == (1, 1)
+        assert engine.verify() == []
 
 
 def test_verify_damage(folder: Path) -> None:
     """`verify` ends with 1 and tells the damage."""
     connection = sqlite3.connect(folder / FILE_NAME)
-    connection.execute("DELETE FROM vectors")
+    connection.execute("DELETE FROM records")
     connection.commit()
     connection.close()
     result = _run("verify", "--data", folder, "--json")
     assert result.exit_code == 1
-    assert "a record has no vector" in json.loads(result.stdout)["faults"][0]
+    assert "an index counts wrong" in json.loads(result.stdout)["faults"][0]
 
 
 def test_verify_broken_pages(folder: Path) -> None:

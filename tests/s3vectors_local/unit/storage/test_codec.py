@@ -1,19 +1,10 @@
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from s3vectors_local.storage import codec
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 VALUES = st.text() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | FLOATS | st.lists(st.text(), min_size=1)
-
-
-@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9)), elements=FLOATS))
-def test_rows(rows: np.ndarray) -> None:
-    """Rows come back bit for bit."""
-    blobs = [codec.row_bytes(row) for row in rows]
-    np.testing.assert_array_equal(codec.rows(blobs, dimension=rows.shape[1]).view(np.uint32), rows.view(np.uint32))
 
 
 @given(st.dictionaries(st.text(), VALUES), st.sets(st.text()))

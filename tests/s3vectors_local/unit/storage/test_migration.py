@@ -1,86 +1,56 @@
 """Folders written by older releases: opened, brought up to date in place, or left alone with a clear word."""
 
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from s3vectors_local import limits
 from s3vectors_local.engine import open_engine
 from s3vectors_local.errors import StoreError
 from s3vectors_local.model import NewTextKey, Query, QueryText
-from s3vectors_local.storage import schema
+from s3vectors_local.storage import schema, slab
+from s3vectors_local.storage.slab import FileSlab
 from s3vectors_local.storage.store import FILE_NAME
 
-# What the release that wrote format 1 executed, and two vectors as it stored them.
-FORMAT_1 = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE buckets (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    created INTEGER NOT NULL,
-    sse_type TEXT NOT NULL,
-    kms_key_arn TEXT,
-    default_mode TEXT NOT NULL,
-    policy TEXT
-);
-CREATE TABLE indexes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    bucket_id INTEGER NOT NULL REFERENCES buckets (id),
-    name TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    dimension INTEGER NOT NULL,
-    metric TEXT NOT NULL,
-    non_filterable TEXT NOT NULL,
-    sse_type TEXT NOT NULL,
-    kms_key_arn TEXT,
-    mode TEXT NOT NULL,
-    generation INTEGER NOT NULL DEFAULT 0,
-    rewritten INTEGER NOT NULL DEFAULT 0,
-    count INTEGER NOT NULL DEFAULT 0,
-    last_sequence INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (bucket_id, name)
-);
-CREATE TABLE tags (
-    bucket_id INTEGER NOT NULL REFERENCES buckets (id),
-    index_id INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (bucket_id, index_id, key)
-) WITHOUT ROWID;
-CREATE TABLE records (
-    id INTEGER PRIMARY KEY,
-    index_id INTEGER NOT NULL REFERENCES indexes (id),
-    key TEXT NOT NULL,
-    filterable BLOB,
-    other BLOB,
-    UNIQUE (index_id, key)
-);
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
-INSERT INTO settings VALUES ('token_secret', x'000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f');
-INSERT INTO buckets (name, created, sse_type, default_mode) VALUES ('demo', 1, 'AES256', 'ENHANCED');
-INSERT INTO indexes (bucket_id, name, created, dimension, metric, non_filterable, sse_type, mode, generation, count,
-    last_sequence) VALUES (1, 'flat', 2, 2, 'euclidean', '["text"]', 'AES256', 'ENHANCED', 1, 2, 2);
-INSERT INTO records VALUES (1 << 40 | 1, 1, 'one', CAST('{"n":1}' AS BLOB), CAST('{"text":"a red cat"}' AS BLOB));
-INSERT INTO records VALUES (1 << 40 | 2, 1, 'two', NULL, CAST('{"text":"a blue dog"}' AS BLOB));
-INSERT INTO vectors VALUES (1 << 40 | 1, x'0000803f00000040'), (1 << 40 | 2, x'0000004000000000');
-PRAGMA application_id = 0x53335645;
-PRAGMA user_version = 1;
-PRAGMA journal_mode = WAL;
+# Written once, by the releases themselves, and kept as they are.
+FORMATS = Path(__file__).parent / "formats"
+# A writer whose process ends without a word when the rows of the first index are moved, but before the commit.
+KILLED = """
+import os, sys
+from pathlib import Path
+from s3vectors_local.engine import open_engine
+from s3vectors_local.storage import slab
+real = slab.FileSlab.append
+def append(self, slot, new):
+    real(self, slot, new)
+    os._exit(9)
+slab.FileSlab.append = append
+open_engine(Path(sys.argv[1]))
 """
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """Give a folder of format 1."""
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
-    connection.executescript(FORMAT_1)
+@pytest.fixture(params=[1, 2])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Give a folder of each older format."""
+    return _made(tmp_path, request.param)
+
+
+def _made(folder: Path, number: int) -> Path:
+    connection = sqlite3.connect(folder / FILE_NAME)
+    connection.executescript((FORMATS / f"{number}.sql").read_text())
     connection.close()
-    return tmp_path
+    return folder
 
 
-def test_first_format_is_migrated(old: Path, vector: Any) -> None:
+def test_first_format_is_migrated(tmp_path: Path, vector: Any) -> None:
     """A writer converts it once: everything is there, sound, and can be made text-searchable."""
+    old = _made(tmp_path, 1)
     with open_engine(old) as engine:
         assert engine.verify() == []
         found = engine.get_vectors("demo", "flat", ["one", "two"], data=True, metadata=True)
@@ -98,29 +68,115 @@ def test_first_format_is_migrated(old: Path, vector: Any) -> None:
             assert engine.verify() == []
 
 
+def test_second_format_is_migrated(tmp_path: Path, vector: Any) -> None:
+    """Rows are moved, those of overwritten vectors too; text search and tags stay, and writing goes on."""
+    with open_engine(_made(tmp_path, 2)) as engine:
+        assert engine.verify() == []
+        index = engine.get_index("demo", "flat")
+        assert (index.count, index.slots, index.slab) == (3, 3, 1)
+        assert engine.get_index("demo", "empty").slots == 0
+        assert engine.get_tags(engine.owner.index_arn("demo", "flat")) == {"team": "a"}
+        found = engine.get_vectors("demo", "flat", ["one", "two", "gone", "four"], data=True, metadata=True)
+        assert [(each.key, each.metadata) for each in found] == [
+            ("one", b'{"n":1,"text":"a red cat"}'),
+            ("two", b'{"text":"a green bird"}'),
+            ("four", b'{"text":"a dog"}'),
+        ]
+        assert [each.data.tolist() for each in found if each.data is not None] == [[1, 2], [3, 0], [4, 0]]
+        engine.put_vectors("demo", "flat", [vector("one", 0, 0, text="one more dog")])
+        engine.put_vectors("demo", "empty", [vector("first", 1, 2, 3)])
+    with open_engine(tmp_path) as engine:
+        page, _ = engine.query_vectors("demo", "flat", Query(None, 9, texts=(QueryText("text", "dog"),)))
+        assert {hit.key for hit in page.items} == {"one", "four"}
+        page, _ = engine.query_vectors("demo", "flat", Query(np.zeros(2, np.float32), 9))
+        assert [(hit.key, hit.distance) for hit in page.items] == [("one", 0), ("two", 9), ("four", 16)]
+        assert engine.verify() == []
+
+
+def test_many_rows_are_moved_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of more rows than are moved at once is whole afterwards."""
+    connection = sqlite3.connect(_made(tmp_path, 2) / FILE_NAME)
+    ids = range(2 << 40 | 1, 2 << 40 | 101)
+    connection.executemany("INSERT INTO records (id, index_id, key) VALUES (?, 2, ?)", [(i, f"k{i}") for i in ids])
+    data = np.arange(300, dtype="<f4").reshape(100, 3) + 1
+    connection.executemany("INSERT INTO vectors VALUES (?, ?)", zip(ids, map(bytes, data), strict=True))
+    connection.execute("UPDATE indexes SET count = 100, last_sequence = 100 WHERE id = 2")
+    connection.commit()
+    connection.close()
+    monkeypatch.setattr(limits, "STREAM_BYTES", 12 * 7)
+    with open_engine(tmp_path) as engine:
+        assert engine.verify() == []
+        found = engine.list_vectors("demo", "empty", data=True).items
+        np.testing.assert_array_equal([each.data for each in found], data)
+
+
 def test_readers_do_not_migrate(old: Path) -> None:
     """A reader may not write, so it says what to do; the folder stays as it was."""
+    before = _version(old)
     with pytest.raises(StoreError, match="open it for writing once"):
         open_engine(old, read_only=True)
-    assert _version(old) == 1
+    assert _version(old) == before
+    assert not (old / "rows").exists()
 
 
 def test_migrating_is_all_or_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A migration that fails leaves the old format, and the next one succeeds."""
-    monkeypatch.setattr(schema, "_TEXT_TABLES", schema._TEXT_TABLES + "CREATE TABLE records (x);\n")
+    """A migration that fails at its end leaves the old format, and the next one succeeds."""
+    before = _version(old), _tables(old)
+    monkeypatch.setattr(schema, "SLAB_TABLES", schema.SLAB_TABLES + "CREATE TABLE records (x);\n")
     with pytest.raises(StoreError, match="already exists"):
         open_engine(old)
-    assert _version(old) == 1
+    assert (_version(old), _tables(old)) == before
     monkeypatch.undo()
     with open_engine(old) as engine:
         assert engine.verify() == []
     assert _version(old) == schema.FORMAT_VERSION
 
 
-def test_the_same_tables_either_way(old: Path, folder: Path) -> None:
+def test_a_migration_without_room_leaves_the_old_format(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is told at the start; what was there is there, and with room the next start converts it."""
+    before = _version(old), _tables(old)
+
+    def full(self: FileSlab, slot: int, new: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(slab.FileSlab, "append", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        open_engine(old)
+    assert (_version(old), _tables(old)) == before
+    monkeypatch.undo()
+    with open_engine(old) as engine:
+        assert engine.verify() == []
+
+
+def test_a_killed_migration_begins_again(old: Path) -> None:
+    """A process killed between rows and commit leaves the old format and some rows; the next start begins again."""
+    before = _version(old)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(old)], check=False).returncode == 9
+    assert (_version(old), (old / "rows/1-1.rows").exists()) == (before, True)
+    # As if the killed one had got further, with other rows.
+    with (old / "rows/1-1.rows").open("r+b") as file:
+        file.write(b"\xff" * 5000)
+    with open_engine(old) as engine:
+        assert engine.verify() == []
+        found = engine.get_vectors("demo", "flat", ["one", "two"], data=True)
+        assert next(each.data.tolist() for each in found if each.data is not None) == [1, 2]
+
+
+def test_the_same_tables_either_way(old: Path, tmp_path: Path) -> None:
     """A migrated folder has the tables of a new one."""
     open_engine(old).close()
-    assert _tables(old) == _tables(folder)
+    new = tmp_path / "new"
+    open_engine(new).close()
+    assert _tables(old) == _tables(new)
+
+
+def test_what_is_not_named_is_not_kept(old: Path, folder: Path) -> None:
+    """Files that lie in `rows` before a migration are of nobody."""
+    shutil.copytree(folder / "rows", old / "rows")
+    shutil.copy(folder / "rows/1-1.rows", old / "rows/9-9.rows")
+    with open_engine(old) as engine:
+        assert engine.verify() == []
+    assert [path.name for path in (old / "rows").iterdir()] == ["1-1.rows"]
 
 
 def _version(folder: Path) -> int:

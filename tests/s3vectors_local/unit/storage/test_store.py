@@ -1,10 +1,17 @@
 """Opening, locking, versions, and what a failure does."""
 
+import errno
 import os
+import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -12,13 +19,15 @@ from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.errors import (
     BucketNotFound,
     InternalServerException,
+    ServiceUnavailableException,
     StoreError,
     StoreFailed,
     StoreLocked,
     StoreMissing,
     StoreTooNew,
 )
-from s3vectors_local.storage import open_store, schema
+from s3vectors_local.model import Metric, NewIndex
+from s3vectors_local.storage import open_store, schema, slab, store
 from s3vectors_local.storage.store import FILE_NAME
 
 HOLD = """
@@ -67,15 +76,19 @@ def test_newer_format_is_refused(folder: Path) -> None:
     """Data of a newer release is not touched."""
     _execute(folder, f"PRAGMA user_version = {schema.FORMAT_VERSION + 1}")
     for read_only in (False, True):
-        with pytest.raises(StoreTooNew, match=r"format 3, this release knows up to 2"):
+        with pytest.raises(StoreTooNew, match="format 4, this release knows up to 3"):
             open_store(folder, read_only=read_only)
 
 
 def test_other_database_is_refused(tmp_path: Path) -> None:
-    """A database of another program is left alone."""
+    """A database of another program is left alone: not a byte of it is changed."""
     _execute(tmp_path, "CREATE TABLE theirs (x)")
-    with pytest.raises(StoreError, match="another program"):
-        open_store(tmp_path)
+    before = (tmp_path / FILE_NAME).read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match="another program"):
+            open_store(tmp_path, read_only=read_only)
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+    assert not (tmp_path / "rows").exists()
 
 
 def test_not_a_database(tmp_path: Path) -> None:
@@ -93,13 +106,72 @@ def test_folder_that_cannot_be(tmp_path: Path) -> None:
         open_store(tmp_path / "file")
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a new folder that every user may reach and read."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_folder_that_may_not_be_written(open_folder: Path) -> None:
+    """A folder without the right to write is refused with its name and the reason, and nothing is made in it."""
+    open_folder.chmod(0o555)
+    with _as_nobody():
+        for path in (open_folder, open_folder / "new"):
+            with pytest.raises(StoreError, match=f"cannot use the folder {path}: Permission denied"):
+                open_engine(path)
+    assert list(open_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "mode"), [(FILE_NAME, 0o444), ("rows", 0o555), ("writer.lock", 0o444)])
+def test_file_that_may_not_be_written(open_folder: Path, vector: Any, name: str, mode: int) -> None:
+    """A file without the right to write is refused with a name and a reason at the start; what is in it stays."""
+    open_folder.chmod(0o777)
+    with _as_nobody(), open_engine(open_folder) as engine:
+        engine.create_bucket("demo")
+        engine.create_index("demo", NewIndex("flat", 2, Metric.EUCLIDEAN))
+        engine.put_vectors("demo", "flat", [vector("one", 1, 2)])
+    before = (open_folder / name).stat().st_mode
+    (open_folder / name).chmod(mode)
+    with _as_nobody(), pytest.raises(StoreError, match=f"cannot .*{open_folder}.*(ermission denied|readonly database)"):
+        open_engine(open_folder)
+    (open_folder / name).chmod(before)
+    with open_engine(open_folder) as engine:
+        assert engine.verify() == []
+        assert engine.get_index("demo", "flat").count == 1
+
+
+def test_new_folders_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of every folder and file that a first start makes is on the disk before the first answer."""
+    synced: list[Path] = []
+    for module in (store, slab):
+        monkeypatch.setattr(module, "sync_folder", synced.append)
+    path = tmp_path / "a/b/c"
+    open_engine(path).close()
+    assert set(synced) == {tmp_path, tmp_path / "a", tmp_path / "a/b", path}
+
+
+def test_opening_moves_the_log(folder: Path, tmp_path: Path) -> None:
+    """A writer that starts writes the log into the database, also beside readers: a later one does not build on it."""
+    with open_engine(folder, read_only=True) as reader:
+        with open_engine(folder) as engine:
+            engine.create_bucket("new")
+        assert (folder / f"{FILE_NAME}-wal").stat().st_size
+        with open_engine(folder):
+            shutil.copy(folder / FILE_NAME, tmp_path)
+        assert len(reader.list_buckets().items) == 2
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as alone:
+        assert alone.execute("SELECT name FROM buckets ORDER BY name").fetchall() == [("demo",), ("new",)]
+
+
 def test_commits_are_synced(folder: Path) -> None:
     """The writer runs with a write-ahead log and synchronous=FULL: a commit returns after its sync."""
-    store = open_store(folder)
-    with store.write() as c:
+    opened = open_store(folder)
+    with opened.write() as c:
         assert c.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert c.execute("PRAGMA synchronous").fetchone() == (2,)
-    store.close()
+    opened.close()
 
 
 def test_an_exception_undoes(folder: Path) -> None:
@@ -110,18 +182,71 @@ def test_an_exception_undoes(folder: Path) -> None:
         assert engine.get_bucket("demo").name == "demo"
 
 
-def test_after_a_failed_write(folder: Path) -> None:
+@pytest.mark.parametrize("number", [errno.EIO, errno.EFBIG, errno.EROFS, errno.ENODEV])
+def test_after_a_failed_write(folder: Path, vector: Any, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """After the medium failed once every call fails, until a reopen; what was committed before is there."""
     with open_engine(folder) as engine:
         engine.create_bucket("before")
-        engine._store._writer.execute("PRAGMA max_page_count = 1")  # type: ignore[union-attr]
-        engine._store._writer.execute("PRAGMA cache_size = 1")  # type: ignore[union-attr]
+        _failing(monkeypatch, "pwrite", number)
         with pytest.raises(StoreFailed, match="close and reopen"):
-            _fill(engine)
-        with pytest.raises(StoreFailed, match="an earlier read or write failed"):
-            engine.get_bucket("before")
+            engine.put_vectors("demo", "flat", [vector("two", 1, 2)])
+        monkeypatch.undo()
+        for call in (engine.list_buckets, lambda: engine.create_bucket("after"), engine.verify):
+            with pytest.raises(StoreFailed, match="an earlier read or write failed"):
+                call()
     with open_engine(folder) as engine:
-        assert engine.get_bucket("before").name == "before"
+        assert [bucket.name for bucket in engine.list_buckets().items] == ["before", "demo"]
+        assert engine.get_index("demo", "flat").count == 1
+        assert engine.verify() == []
+
+
+def test_after_a_failed_sync(folder: Path, vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync that failed is not tried again: the system may have dropped what it could not write."""
+    with open_engine(folder) as engine:
+        _failing(monkeypatch, "fdatasync", errno.EIO)
+        with pytest.raises(StoreFailed, match="Input/output error"):
+            engine.put_vectors("demo", "flat", [vector("two", 1, 2)])
+        monkeypatch.undo()
+        with pytest.raises(StoreFailed):
+            engine.put_vectors("demo", "flat", [vector("two", 1, 2)])
+    with open_engine(folder) as engine:
+        assert [each.key for each in engine.list_vectors("demo", "flat").items] == ["one"]
+
+
+def test_after_damage_was_read(folder: Path) -> None:
+    """A page of the database that is nonsense is a failure of the medium, told as such."""
+    _execute(folder, "PRAGMA wal_checkpoint(TRUNCATE)")
+    pages = bytearray((folder / FILE_NAME).read_bytes())
+    pages[8192:] = b"\x55" * (len(pages) - 8192)
+    (folder / FILE_NAME).write_bytes(pages)
+    with pytest.raises(StoreError, match=r"malformed|cannot open"):
+        open_engine(folder).verify()
+
+
+def test_locked_by_somebody_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds SQLite's own lock writes are refused as busy, after a while; reads go on."""
+    monkeypatch.setattr(store, "_BUSY_SECONDS", 0.05)
+    with open_engine(folder) as engine, closing(sqlite3.connect(folder / FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ServiceUnavailableException, match="busy"):
+            engine.create_bucket("new")
+        assert engine.get_bucket("demo").name == "demo"
+        other.rollback()
+        engine.create_bucket("new")
+
+
+def test_no_file_handles(folder: Path, vector: Any) -> None:
+    """Without a file handle left a call is refused as busy; with one again everything goes on."""
+    with open_engine(folder) as engine:
+        with _no_file_handles():
+            with pytest.raises(ServiceUnavailableException, match="try again"):
+                engine.get_vectors("demo", "flat", ["one"], data=True)
+            with pytest.raises(ServiceUnavailableException, match="try again"):
+                engine.put_vectors("demo", "flat", [vector("two", 1, 2)])
+        with engine._store.read(), _no_file_handles(), pytest.raises(ServiceUnavailableException, match="try again"):
+            engine.get_bucket("demo")  # by a second connection
+        engine.put_vectors("demo", "flat", [vector("two", 1, 2)])
+        assert len(engine.get_vectors("demo", "flat", ["one", "two"], data=True)) == 2
         assert engine.verify() == []
 
 
@@ -146,10 +271,10 @@ def test_reader_sees_one_state(folder: Path) -> None:
 
 def test_readers_cannot_write(folder: Path) -> None:
     """A reader's connection forbids itself to write."""
-    store = open_store(folder, read_only=True)
-    with pytest.raises(StoreFailed, match="readonly"), store.read() as c:
-        c.execute("DELETE FROM vectors")
-    store.close()
+    opened = open_store(folder, read_only=True)
+    with pytest.raises(StoreFailed, match="readonly"), opened.read() as c:
+        c.execute("DELETE FROM records")
+    opened.close()
 
 
 def _rename_and_fail(engine: Engine) -> None:
@@ -158,9 +283,40 @@ def _rename_and_fail(engine: Engine) -> None:
         c.execute("INSERT INTO buckets SELECT * FROM buckets")
 
 
-def _fill(engine: Engine) -> None:
-    for number in range(10_000):
-        engine.create_bucket(f"bucket-{number}")
+def _failing(monkeypatch: pytest.MonkeyPatch, call: str, number: int) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, fail)
+
+
+@contextmanager
+def _no_file_handles() -> Iterator[None]:
+    taken = []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for file in taken:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Drop root's right to write everywhere, where there is one."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def _execute(folder: Path, sql: str) -> None:

@@ -1,16 +1,14 @@
-"""The command line: s3vectors-local serve, inspect, verify.
-
-Exit codes: 0 done; 1 `verify` found damage; 2 wrong usage; 3 another process writes to the data; 4 the data cannot be
-used; 5 the address cannot be bound; 6 the server extra is not installed; 7 the credentials cannot be used.
-"""
+"""The command `serve`."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import click
+
+from s3vectors_local.cli.options import NO_ADDRESS, NO_CREDENTIALS, NO_SERVER, as_json, data, fail, opened, show
 
 if TYPE_CHECKING:
     import socket
@@ -19,28 +17,10 @@ if TYPE_CHECKING:
     from s3vectors_local.engine import Engine
     from s3vectors_local.server import Options
 
-_DAMAGED, _LOCKED, _UNUSABLE, _NO_ADDRESS, _NO_SERVER, _NO_CREDENTIALS = 1, 3, 4, 5, 6, 7
 _GRACE_SECONDS = 10  # for what is being answered when the end is asked for
 
-_data = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".s3vectors"),
-    show_default=True,
-    help="Folder of the data.",
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-
-@click.group(
-    epilog="Exit codes: 1 damage found, 2 usage, 3 locked by another process, 4 unusable data, 5 address, "
-    "6 no server extra, 7 unusable credentials."
-)
-def main() -> None:
-    """Run an embedded engine that speaks the Amazon S3 Vectors API."""
-
-
-@main.command()
+@click.command()
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback needs --credentials."
 )
@@ -63,8 +43,8 @@ def main() -> None:
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="No line a request on stderr.")
-@_data
-@_as_json
+@data
+@as_json
 def serve(  # noqa: PLR0917 - as above
     host: str,
     port: int,
@@ -88,7 +68,7 @@ def serve(  # noqa: PLR0917 - as above
     from s3vectors_local.names import is_loopback
 
     if find_spec("uvicorn") is None:
-        _fail("serving needs what is not installed: pip install uvicorn", _NO_SERVER)
+        fail("serving needs what is not installed: pip install uvicorn", NO_SERVER)
     exposed = not is_loopback(host)
     if exposed and credentials is None:
         raise click.UsageError(
@@ -98,53 +78,11 @@ def serve(  # noqa: PLR0917 - as above
         raise click.UsageError("--account takes 12 digits")
     keyring = None if credentials is None else _keyring(credentials, region=region, account=account)
     names = frozenset(name.lower() for name in (*allow_host, host))
-    with _engine(data, region=region, account=account) as engine, _listening(host, port) as listener:
+    with opened(data, region=region, account=account) as engine, _listening(host, port) as listener:
         url = _url(listener)
-        _print({"url": url, "data": str(data)}, f"Serving {data} at {url}", as_json=as_json)
+        show({"url": url, "data": str(data)}, f"Serving {data} at {url}", as_json=as_json)
         options = _options(keyring, names, exposed, max_concurrency, read_timeout)
         _serve(engine, listener, options, log=None if quiet else log_format)
-
-
-@main.command()
-@_data
-@_as_json
-def inspect(data: Path, as_json: bool) -> None:
-    """Show buckets and indexes; also while a server writes."""
-    with _engine(data, read_only=True) as engine:
-        rows = [_row(index) for bucket in _all(engine.list_buckets) for index in _indexes(engine, bucket.name)]
-    lines = ["{bucket}/{index}  {vectors} vectors  {dimension} {metric} {mode}".format(**row) for row in rows]
-    _print(rows, "\n".join(lines) or "No indexes.", as_json=as_json)
-
-
-@main.command()
-@_data
-@_as_json
-def verify(data: Path, as_json: bool) -> None:
-    """Read everything and check that it holds together; also while a server writes. Exit code 1 tells of damage."""
-    from s3vectors_local.errors import StoreFailed
-
-    with _engine(data, read_only=True) as engine:
-        try:
-            faults = engine.verify()
-        except StoreFailed as error:
-            faults = [str(error)]
-    _print({"faults": faults}, "\n".join(faults) or "No damage found.", as_json=as_json)
-    if faults:
-        sys.exit(_DAMAGED)
-
-
-@contextmanager
-def _engine(data: Path, **options: Any) -> Iterator["Engine"]:
-    from s3vectors_local.engine import open_engine
-    from s3vectors_local.errors import StoreError, StoreLocked
-
-    try:
-        with open_engine(data, **options) as engine:
-            yield engine
-    except StoreLocked as error:
-        _fail(error, _LOCKED)
-    except StoreError as error:
-        _fail(error, _UNUSABLE)
 
 
 @contextmanager
@@ -155,7 +93,7 @@ def _listening(host: str, port: int) -> Iterator["socket.socket"]:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        _fail(f"cannot listen on {host}:{port}: {error.strerror}", _NO_ADDRESS)
+        fail(f"cannot listen on {host}:{port}: {error.strerror}", NO_ADDRESS)
     with listener:
         yield listener
 
@@ -166,7 +104,7 @@ def _keyring(path: Path, *, region: str, account: str) -> "Keyring":
     try:
         return credentials.read(path, region=region, account=account)
     except credentials.CredentialsFault as error:
-        _fail(error, _NO_CREDENTIALS)
+        fail(error, NO_CREDENTIALS)
 
 
 def _options(
@@ -185,6 +123,7 @@ def _serve(engine: "Engine", listener: "socket.socket", options: "Options", *, l
 
     import uvicorn
 
+    from s3vectors_local.connection import settings
     from s3vectors_local.server import app
     from s3vectors_local.telemetry import Log
 
@@ -193,52 +132,14 @@ def _serve(engine: "Engine", listener: "socket.socket", options: "Options", *, l
         signal.signal(number, lambda *_: None)
     writer = Log(sys.stderr, as_json=log == "json") if log else None
     served = app(engine, options=replace(options, log=writer))
-    config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
-    uvicorn.Server(config).run(sockets=[listener])
+    # A thread inside a large body keeps the others waiting this long at a time; the default of 5 ms shows in p99.
+    sys.setswitchinterval(0.0005)
+    server = uvicorn.Server(settings(served, grace_seconds=_GRACE_SECONDS))
+    server.run(sockets=[listener])
     if writer is not None:
         writer.close()
-
-
-def _all(lister: Callable[..., Any], *args: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = lister(*args, token=token)
-        yield from page.items
-        token = page.next_token
-        if token is None:
-            return
-
-
-def _indexes(engine: "Engine", bucket: str) -> Iterator[Any]:
-    return _all(engine.list_indexes, bucket)
-
-
-def _row(index: Any) -> dict[str, Any]:
-    return {
-        "bucket": index.bucket,
-        "index": index.name,
-        "vectors": index.count,
-        "dimension": index.dimension,
-        "metric": str(index.metric),
-        "mode": str(index.mode),
-    }
 
 
 def _url(listener: "socket.socket") -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _print(value: Any, text: str, *, as_json: bool) -> None:
-    import json
-
-    click.echo(json.dumps(value) if as_json else text)
-
-
-def _fail(reason: object, code: int) -> NoReturn:
-    click.echo(f"s3vectors-local: {reason}", err=True)
-    sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,179 @@
+"""What an engine does beside its callers: coarse indexes are built, and slabs without their dead rows are made.
+
+One thread looks at the indexes that were written to; a coarse index on disk is built by a process of its own, so that
+no query waits for it. Failures are logged and tried again after later writes: everything is found without any of this.
+"""
+
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+from s3vectors_local.errors import EngineError, StoreFailed
+from s3vectors_local.model import Index, SearchState
+from s3vectors_local.search import Search
+from s3vectors_local.search.build import COMPARED_BYTES, build, is_due
+from s3vectors_local.search.coarse import Coarse
+from s3vectors_local.search.derived import DerivedFiles
+from s3vectors_local.storage import Store, catalogue, compaction, records
+
+_log = logging.getLogger(__name__)
+_PAUSE: Final = 0.2  # seconds between two looks
+_WASTED_BYTES: Final = 64 * 1024 * 1024  # of dead rows, and more of them than live ones: then a new slab is made
+
+
+class Upkeep:
+    """The upkeep of one engine. `folder` is where the data lies, None for memory."""
+
+    def __init__(self, store: Store, files: DerivedFiles | None, folder: Path | None) -> None:
+        """Do nothing yet: the thread starts when there is something to look at."""
+        self._store = store
+        self.search = Search(load=self.load)
+        self._files = files
+        self._folder = folder
+        self._noticed: set[int] = set()
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._working = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def load(self, index: Index) -> Coarse | None:
+        """Return the coarse index that is kept of an index, None where there is none to use; then look at it soon."""
+        coarse = None if self._files is None else self._files.load(index)
+        if coarse is None and not self._store.read_only:
+            self.notice(index)
+        return coarse
+
+    def notice(self, index: Index) -> None:
+        """Look at an index soon: it was written to."""
+        if index.slots * (4 * index.dimension) <= COMPARED_BYTES:
+            return
+        with self._lock:
+            self._noticed.add(index.id)
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._look, name="upkeep", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def forget(self, index: Index) -> None:
+        """Remove what is kept of an index that was deleted."""
+        self.search.forget(index.id)
+        self._store.slabs.remove(index.id, index.slab)
+        if self._files is not None:
+            self._files.remove(index.id)
+
+    def state(self, index: Index) -> SearchState:
+        """Return how an index is searched. No coarse index is read for it but its head."""
+        dead = index.slots - index.count
+        summary = self.search.summary(index) or (None if self._files is None else self._files.summary(index))
+        if summary is None:
+            return SearchState(1.0, dead=dead)
+        depth = summary.tuning.first
+        pending = index.slots - summary.end
+        return SearchState(depth.recall, summary.lists, depth.nprobe, depth.candidates, pending, dead)
+
+    def settle(self) -> None:
+        """Do now, and wait for, what would be done soon."""
+        with self._working:
+            with self._lock:
+                noticed, self._noticed = self._noticed, set()
+            for index_id in noticed:
+                self._tend(index_id)
+
+    def close(self) -> None:
+        """Stop. What is being built is given up."""
+        with self._lock:
+            self._stopped.set()
+            if self._process is not None:
+                self._process.terminate()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def build(self, index_id: int) -> None:
+        """Build the coarse index of an index now, and use it. Raises StoreFailed."""
+        with self._working:
+            index = self._index(index_id)
+            if index is None or not index.count:
+                return
+            if self._folder is None or self._files is None:
+                self._build_here(index)
+            else:
+                self._build_beside(self._folder, self._files, index)
+
+    def refresh(self, index_id: int) -> None:
+        """Build the coarse index of an index now if that is due. Raises StoreFailed."""
+        index = self._index(index_id)
+        if index is not None and is_due(index, self.search.coarse(index)):
+            self.build(index_id)
+
+    def compact(self, index_id: int) -> None:
+        """Give an index a slab without dead rows. Raises StoreFailed."""
+        with self._working:
+            index = self._index(index_id)
+            move = compaction.compact(self._store, index) if index and index.slots > index.count else None
+            after = self._index(index_id)
+            if index is None or move is None or after is None:
+                return
+            coarse = self.search.coarse(index)
+            if coarse is not None:
+                moved = coarse.moved(move.to, slab=move.number, slots=move.slots, generation=after.generation)
+                if self._files is not None:
+                    self._files.save(after, moved)
+                self._adopt(index_id, moved)
+
+    def _look(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self.settle()
+            self._stopped.wait(_PAUSE)
+
+    def _tend(self, index_id: int) -> None:
+        try:
+            index = self._index(index_id)
+            if index is None or self._stopped.is_set():
+                return
+            dead = index.slots - index.count
+            if dead > index.count and dead * 4 * index.dimension > _WASTED_BYTES:
+                self.compact(index_id)
+            else:
+                self.refresh(index_id)
+        except (EngineError, OSError) as error:
+            if not self._stopped.is_set():
+                _log.warning("the upkeep of index %d failed: %s", index_id, error)
+
+    def _index(self, index_id: int) -> Index | None:
+        with self._store.read() as c:
+            return catalogue.index_of(c, index_id)
+
+    def _build_here(self, index: Index) -> None:
+        with self._store.read() as c:
+            rows = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+            dead = records.dead(c, index)
+        self._adopt(index.id, build(index, rows, dead))
+
+    def _build_beside(self, folder: Path, files: DerivedFiles, index: Index) -> None:
+        command = [sys.executable, "-m", "s3vectors_local.search.build", str(folder), str(index.id)]
+        with self._lock:
+            if self._stopped.is_set():
+                return
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603 - ours
+        _, said = self._process.communicate()
+        code, self._process = self._process.returncode, None
+        if code:
+            raise StoreFailed(f"building its coarse index failed ({code}): {said.decode(errors='replace')[-2000:]}")
+        # Writes went on meanwhile, and the process may have seen some of them.
+        now = self._index(index.id)
+        self._adopt(index.id, None if now is None else files.load(now))
+
+    def _adopt(self, index_id: int, coarse: Coarse | None) -> None:
+        with self._store.read() as c:
+            index = catalogue.index_of(c, index_id)
+            if index is not None and coarse is not None:
+                slab = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension)
+                self.search.adopt(c, slab, index, coarse)

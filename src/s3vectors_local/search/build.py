@@ -1,0 +1,149 @@
+"""Makes the coarse index of an index as it is now. On disk it runs as a process of its own: queries do not wait for it.
+
+python -m s3vectors_local.search.build FOLDER INDEX_ID
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from s3vectors_local.model import Float32, Index, Metric
+from s3vectors_local.search.coarse import Coarse, Slots
+from s3vectors_local.search.codes import WIDTH, Encoder, Float64, learned, quantised
+from s3vectors_local.search.derived import FOLDER, DerivedFiles
+from s3vectors_local.search.partition import assigned, centroids, lists_for
+from s3vectors_local.search.tuning import QUERIES, Exact, Filtered, tuned
+from s3vectors_local.storage import records
+from s3vectors_local.storage.slab import Rows
+
+COMPARED_BYTES: Final = 32 * 1024 * 1024
+"""An index whose rows take no more than this is compared row by row: that takes about 2 ms."""
+_STALE_ROWS: Final = 5_000
+_STALE_SHARE: Final = 6  # built anew when one row in so many has come or gone
+_SAMPLE: Final = 10_000
+_SELECTED: Final = 10  # the filter that is tried selects one row in so many
+_BLOCK_BYTES: Final = 64 * 1024 * 1024
+_PROJECTION_ROWS: Final = WIDTH  # projecting a query costs what comparing so many rows does
+_SAMPLED_AIM: Final = 0.99
+_LOWER_PRIORITY: Final = 10
+
+
+def is_due(index: Index, coarse: Coarse | None) -> bool:
+    """Tell whether an index should get a coarse index, or a new one."""
+    if index.count * (4 * index.dimension + 24) <= COMPARED_BYTES:
+        return False
+    if coarse is None or coarse.slab != index.slab:
+        return True
+    come = index.slots - coarse.end
+    gone = len(coarse.codes) + come - index.count
+    return come + gone > max(_STALE_ROWS, index.count // _STALE_SHARE)
+
+
+def build(index: Index, rows: Rows, dead: Slots) -> Coarse:
+    """Return a new coarse index of the rows in the slots of an index, tuned on rows of its own."""
+    alive = _alive(index, dead)
+    encoder = chosen_encoder(rows, alive, index)
+    generator = np.random.default_rng(index.generation)
+    own = np.sort(generator.choice(alive, min(QUERIES, len(alive)), replace=False))
+    exact = Exact(rows[own]["data"], own, metric=index.metric)
+    filtered = np.sort(generator.choice(alive, max(1, len(alive) // _SELECTED), replace=False))
+    exact_filtered = Exact(rows[own]["data"], own, metric=index.metric)
+    reduced = np.empty((len(alive), encoder.width), np.float32)
+    penalties = np.zeros(len(alive), np.float32)
+    for start, slots in _blocks(alive, rows.dtype.itemsize):
+        part = rows.take(slots)
+        data = np.ascontiguousarray(part["data"])
+        reduced[start : start + len(slots)] = encoder.reduced(data, part["norm"])
+        if index.metric is Metric.EUCLIDEAN:
+            penalties[start : start + len(slots)] = part["norm"] ** 2 / 2
+        exact.add(data, part["norm"], slots)
+        among = np.isin(slots, filtered, assume_unique=True)
+        exact_filtered.add(data[among], part["norm"][among], slots[among])
+    coarse = arranged(index, encoder, alive, reduced, penalties)
+    return tuned(coarse, rows[own]["data"], exact.nearest(), Filtered(filtered, exact_filtered.nearest()))
+
+
+def chosen_encoder(rows: Rows, alive: Slots, index: Index) -> Encoder:
+    """Return the encoder that needs the fewest exact comparisons on a sample, a prefix where that is close."""
+    prefix = Encoder(index.metric, index.dimension)
+    if index.dimension <= WIDTH:
+        return prefix
+    generator = np.random.default_rng(index.generation)
+    sample = rows.take(np.sort(generator.choice(alive, min(_SAMPLE, len(alive)), replace=False)))
+    data, norms = np.ascontiguousarray(sample["data"]), sample["norm"]
+    unit = data if index.metric is Metric.EUCLIDEAN else (data / norms[:, None]).astype(np.float32)
+    projected = Encoder(index.metric, index.dimension, learned(unit))
+    own = np.arange(0, len(data), max(1, len(data) // QUERIES))
+    exact = Exact(data[own], own, metric=index.metric)
+    exact.add(data, norms, np.arange(len(data)))
+    truth = exact.nearest()[:, :10]
+    needed = [_needed(encoder, data, norms, own, truth) for encoder in (prefix, projected)]
+    return prefix if needed[0] <= needed[1] + _PROJECTION_ROWS else projected
+
+
+def arranged(index: Index, encoder: Encoder, slots: Slots, reduced: Float32, penalties: Float32) -> Coarse:
+    """Return the coarse index of reduced rows, not yet tuned."""
+    codes = quantised(reduced, penalties)
+    centres = centroids(reduced, lists_for(len(slots)), seed=index.generation)
+    lists = assigned(codes, centres)
+    order = np.argsort(lists, kind="stable")
+    counts = np.bincount(lists, minlength=len(centres))
+    places = np.full(index.slots, -1, np.int32)
+    places[slots[order]] = np.arange(len(slots), dtype=np.int32)
+    return Coarse(
+        index.generation,
+        index.slab,
+        index.slots,
+        encoder,
+        centres,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        slots[order].astype(np.int32),
+        places,
+        codes.take(order),
+    )
+
+
+def _needed(encoder: Encoder, data: Float32, norms: Float64, own: Slots, truth: Slots) -> float:
+    """Return how many candidates reach the aim on a sample."""
+    codes = encoder.encode(data, norms)
+    ranks: list[int] = []
+    for query, mine, nearest in zip(data[own], own.tolist(), truth, strict=True):
+        scores = codes.scores(encoder.ask(query))
+        scores[mine] = -np.inf
+        ranks.extend((scores > scores[nearest][:, None]).sum(axis=1).tolist())
+    return float(np.quantile(ranks, _SAMPLED_AIM)) + 1
+
+
+def _alive(index: Index, dead: Slots) -> Slots:
+    alive = np.ones(index.slots, np.bool_)
+    alive[dead] = False
+    return np.flatnonzero(alive)
+
+
+def _blocks(slots: Slots, row_bytes: int) -> Iterator[tuple[int, Slots]]:
+    step = max(1, _BLOCK_BYTES // row_bytes)
+    for start in range(0, len(slots), step):
+        yield start, slots[start : start + step]
+
+
+def main(folder: str, index_id: str) -> None:
+    """Build the coarse index of one index of a folder, and save it."""
+    from s3vectors_local.storage import catalogue, open_store, schema
+
+    os.nice(_LOWER_PRIORITY)
+    store = open_store(Path(folder), read_only=True)
+    with store.read() as c:
+        index = next(each for each in catalogue.all_indexes(c) if each.id == int(index_id))
+        files = DerivedFiles(Path(folder) / FOLDER, schema.identity(c))
+        rows = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+        dead = records.dead(c, index)
+    files.save(index, build(index, rows, dead))
+    store.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

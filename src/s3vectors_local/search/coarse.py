@@ -1,0 +1,136 @@
+"""The coarse index of the rows that an index had at one time: codes in lists of near rows. It never changes."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from s3vectors_local.search.codes import Asked, Codes, Encoder
+
+Slots = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+_FIRST: Final = 10
+_DEEP: Final = 100
+_SCANNED_WHOLE: Final = 4  # a filter that selects one row in so many, or more, is cheaper by a scan of all codes
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How far to look: `nprobe` lists, and the best `candidates` codes to compare exactly; and what that found."""
+
+    nprobe: int
+    candidates: int
+    recall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What was measured on a sample: the depth for 10 results, for 100, and for 10 under a filter."""
+
+    first: Depth
+    deep: Depth
+    scanned: Depth
+
+    def depth(self, k: int, *, lists: int) -> Depth:
+        """Return how far to look for k results: between what was measured, or beyond it in proportion."""
+        if k <= _FIRST:
+            return self.first
+        if k > _DEEP:
+            factor = k / _DEEP
+            return Depth(min(lists, ceil(self.deep.nprobe * factor)), ceil(self.deep.candidates * factor), 0)
+        share = (k - _FIRST) / (_DEEP - _FIRST)
+        nprobe = self.first.nprobe + (self.deep.nprobe - self.first.nprobe) * share
+        candidates = self.first.candidates + (self.deep.candidates - self.first.candidates) * share
+        return Depth(ceil(nprobe), ceil(candidates), 0)
+
+    def scan_depth(self, k: int) -> int:
+        """Return how many candidates k results need when every code that is selected was scanned."""
+        return ceil(self.scanned.candidates * max(1.0, k / _FIRST))
+
+
+_UNTUNED: Final = Tuning(Depth(1, 1, 0), Depth(1, 1, 0), Depth(1, 1, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told of a coarse index: the slots it covers, its lists, and what was measured."""
+
+    end: int
+    lists: int
+    tuning: Tuning
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """Codes of the rows in the slots before `end` that were alive, list after list.
+
+    `starts` has where each list begins, and the end; `slots` the slot of each code; `places` the code of each slot,
+    -1 for none.
+    """
+
+    generation: int
+    slab: int
+    end: int
+    encoder: Encoder
+    centres: Codes
+    starts: npt.NDArray[np.int64]
+    slots: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32]
+    codes: Codes
+    tuning: Tuning = _UNTUNED
+
+    def summary(self) -> Summary:
+        """Return what is told of it."""
+        return Summary(self.end, len(self.centres), self.tuning)
+
+    def probed(self, query: Asked, *, nprobe: int, without: Mask | None) -> tuple[Slots, npt.NDArray[np.float32]]:
+        """Return the slots in the nearest lists, and their scores. `without` is true for codes to leave out."""
+        spans = self._spans(query, nprobe)
+        places = np.concatenate([np.arange(start, end) for start, end in spans])
+        scores = self.codes.scores_in(query, spans, places)
+        if without is not None:
+            kept = ~without[places]
+            places, scores = places[kept], scores[kept]
+        return self.slots[places].astype(np.int64), scores
+
+    def selected(self, query: Asked, slots: Slots) -> npt.NDArray[np.float32]:
+        """Return the scores of slots that have a code: all of them alive, all before `end`."""
+        places = self.places[slots]
+        if len(slots) * _SCANNED_WHOLE > len(self.codes):
+            scores: npt.NDArray[np.float32] = self.codes.scores(query)[places]
+            return scores
+        return self.codes.scores_at(query, places)
+
+    def moved(self, to: Slots, *, slab: int, slots: int, generation: int) -> "Coarse":
+        """Return it after a compaction: `to` has the new slot of each slot, -1 for one that is gone."""
+        new = to[self.slots]
+        kept = new >= 0
+        places = np.full(slots, -1, np.int32)
+        places[new[kept]] = np.arange(int(kept.sum()), dtype=np.int32)
+        before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        return replace(
+            self,
+            slab=slab,
+            generation=generation,
+            end=int((to[: self.end] >= 0).sum()),
+            starts=before[self.starts],
+            slots=new[kept].astype(np.int32),
+            places=places,
+            codes=self.codes.take(np.flatnonzero(kept)),
+        )
+
+    def _spans(self, query: Asked, nprobe: int) -> list[tuple[int, int]]:
+        lists = len(self.centres)
+        if nprobe >= lists:
+            return [(0, len(self.codes))]
+        chosen: Any = np.argpartition(self.centres.scores(query), lists - nprobe)[lists - nprobe :]
+        return list(zip(self.starts[chosen].tolist(), self.starts[chosen + 1].tolist(), strict=True))
+
+
+def best(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
+    """Return the places of the highest scores, in any order."""
+    if count >= len(scores):
+        return np.arange(len(scores))
+    return np.argpartition(scores, len(scores) - count)[len(scores) - count :]

@@ -1,0 +1,191 @@
+"""Coarse indexes in files: derived from the rows, checked when they are read, and safe to delete at any time.
+
+A file is a line, a CRC-32 and JSON that says what it was made from and where each array lies, and the arrays. One of
+other data, of another release or damaged is as good as none: it is built again.
+"""
+
+import logging
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from s3vectors_local.model import Index, Metric
+from s3vectors_local.search.coarse import Coarse, Depth, Summary, Tuning
+from s3vectors_local.search.codes import Codes, Encoder
+
+_log = logging.getLogger(__name__)
+_FORMAT: Final = "s3vectors-local coarse 1"
+_ALIGNED: Final = 64
+_CRC_DIGITS: Final = 8
+_HEADER_BYTES: Final = 64 * 1024
+_SUFFIX: Final = ".coarse"
+FOLDER: Final = "derived"
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class DerivedFiles:
+    """The coarse indexes of a folder. `data` identifies the database that they belong to."""
+
+    def __init__(self, folder: Path, data: str) -> None:
+        """Use a folder, be it there or not."""
+        self._folder = folder
+        self._data = data
+
+    def save(self, index: Index, coarse: Coarse) -> None:
+        """Write a coarse index in place of the one before. Raises OSError."""
+        self._folder.mkdir(exist_ok=True)
+        path = self._path(index.id)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        try:
+            _write(unfinished, self._attributes(index, coarse), _arrays(coarse))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def load(self, index: Index) -> Coarse | None:
+        """Return the coarse index of an index, None where there is none that can be used."""
+        path = self._path(index.id)
+        try:
+            attributes, arrays = _read(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.warning("%s cannot be used and will be built again: %s", path, error)
+            return None
+        if not self._fits(attributes, index):
+            return None
+        return _coarse(index, attributes, arrays)
+
+    def summary(self, index: Index) -> Summary | None:
+        """Return what is told of a coarse index without reading it, None where there is none that can be used."""
+        attributes = _header(self._path(index.id))
+        if not self._fits(attributes, index):
+            return None
+        return Summary(attributes["end"], attributes["lists"], _tuning(attributes))
+
+    def keep_only(self, indexes: Mapping[int, Index]) -> None:
+        """Remove what does not belong to these indexes as they are now; of a database that was restored, say."""
+        for path in self._folder.glob("*"):
+            stem = path.stem
+            index = indexes.get(int(stem)) if path.suffix == _SUFFIX and stem.isdigit() else None
+            if index is None or not self._fits(_header(path), index):
+                path.unlink(missing_ok=True)
+
+    def remove(self, index_id: int) -> None:
+        """Remove the coarse index of an index."""
+        self._path(index_id).unlink(missing_ok=True)
+
+    def _path(self, index_id: int) -> Path:
+        return self._folder / f"{index_id}{_SUFFIX}"
+
+    def _attributes(self, index: Index, coarse: Coarse) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "data": self._data,
+            "index": index.id,
+            "generation": coarse.generation,
+            "slab": coarse.slab,
+            "end": coarse.end,
+            "lists": len(coarse.centres),
+            "tuning": asdict(coarse.tuning),
+        }
+
+    def _fits(self, attributes: Mapping[str, Any], index: Index) -> bool:
+        expected = {"format": _FORMAT, "data": self._data, "index": index.id, "slab": index.slab}
+        mine = {name: attributes.get(name) for name in expected}
+        return mine == expected and attributes["generation"] <= index.generation and attributes["end"] <= index.slots
+
+
+def _arrays(coarse: Coarse) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {"starts": coarse.starts, "slots": coarse.slots, "places": coarse.places}
+    for name, codes in (("centres", coarse.centres), ("codes", coarse.codes)):
+        arrays |= {f"{name}.{part}": getattr(codes, part) for part in ("values", "scales", "penalties")}
+    if coarse.encoder.projection is not None:
+        arrays["projection"] = coarse.encoder.projection
+    return arrays
+
+
+def _coarse(index: Index, attributes: Mapping[str, Any], arrays: Arrays) -> Coarse:
+    def codes(name: str) -> Codes:
+        return Codes(*(arrays[f"{name}.{part}"] for part in ("values", "scales", "penalties")))
+
+    return Coarse(
+        attributes["generation"],
+        attributes["slab"],
+        attributes["end"],
+        Encoder(Metric(index.metric), index.dimension, arrays.get("projection")),
+        codes("centres"),
+        arrays["starts"],
+        arrays["slots"],
+        arrays["places"],
+        codes("codes"),
+        _tuning(attributes),
+    )
+
+
+def _tuning(attributes: Mapping[str, Any]) -> Tuning:
+    return Tuning(**{name: Depth(**depth) for name, depth in attributes["tuning"].items()})
+
+
+def _write(path: Path, attributes: Mapping[str, Any], arrays: Arrays) -> None:
+    contents: dict[str, Any] = {}
+    offset = crc = 0
+    for name, array in arrays.items():
+        offset += -offset % _ALIGNED
+        contents[name] = {"type": array.dtype.str, "shape": array.shape, "offset": offset}
+        offset += array.nbytes
+        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+    text = orjson.dumps({**attributes, "arrays": contents, "crc": crc, "bytes": offset})
+    text += b" " * (-(len(text) + _CRC_DIGITS + 1) % _ALIGNED)
+    header = b"%08x%s\n" % (zlib.crc32(text), text)
+    with path.open("wb") as file:
+        file.write(header)
+        for name, array in arrays.items():
+            file.seek(len(header) + contents[name]["offset"])
+            file.write(np.ascontiguousarray(array).data)
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Return the attributes, none for what is no such file."""
+    try:
+        with path.open("rb") as file:
+            return _attributes(file.readline(_HEADER_BYTES))
+    except (OSError, ValueError):
+        return {}
+
+
+def _attributes(header: bytes) -> dict[str, Any]:
+    """Return what a header says. Raises ValueError for one that was not written here."""
+    crc, text = header[:_CRC_DIGITS], header[_CRC_DIGITS:-1]
+    if crc != b"%08x" % zlib.crc32(text):
+        raise ValueError("the checksum of its head differs")
+    attributes: dict[str, Any] = orjson.loads(text)
+    return attributes
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Return the attributes and the arrays, mapped into memory. Raises ValueError for a damaged file."""
+    with path.open("rb") as file:
+        header = file.readline(_HEADER_BYTES)
+    attributes = _attributes(header)
+    mapped = np.memmap(path, np.uint8, "r", offset=0)
+    body = mapped[len(header) :]
+    if len(body) != attributes["bytes"]:
+        raise ValueError(f"{len(body)} bytes in place of {attributes['bytes']}")
+    arrays, crc = {}, 0
+    for name, content in attributes["arrays"].items():
+        kind, shape = np.dtype(content["type"]), tuple(content["shape"])
+        size = int(np.prod(shape)) * kind.itemsize
+        raw = body[content["offset"] : content["offset"] + size]
+        crc = zlib.crc32(raw.data, crc)
+        arrays[name] = np.frombuffer(raw, kind).reshape(shape)
+    if crc != attributes["crc"]:
+        raise ValueError("the checksum differs")
+    return attributes, arrays

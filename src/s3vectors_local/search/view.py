@@ -1,0 +1,125 @@
+"""An index as a query sees it: its rows at one generation, which of them are alive, and the codes of those there are.
+
+A view never changes. The next one shares with it what did not change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from s3vectors_local import limits
+from s3vectors_local.distance import distances
+from s3vectors_local.model import Float32, Index
+from s3vectors_local.search.coarse import Coarse, Mask, Slots, best
+from s3vectors_local.search.codes import Asked, Codes
+from s3vectors_local.search.gather import Gather
+from s3vectors_local.storage.slab import Rows
+
+_gather: Final = Gather()
+_WORTH: Final = 4  # codes pay where at most one row in so many is compared after them
+
+Found = list[tuple[int, float]]
+"""Record ids and distances, nearest first; of equal distances the vector first written comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The rows in the slots before `index.slots`."""
+
+    index: Index
+    rows: Rows
+    dead: Mask
+    """True for slots that are no vector any more; at least as long as there are slots."""
+    coarse: Coarse | None = None
+    without: Mask | None = None
+    """True for codes of dead slots; None while there are none."""
+    tail: tuple[Codes, ...] = ()
+    """Codes of the slots from the end of the coarse index on."""
+
+    def alive(self) -> Slots:
+        """Return the slots that are vectors."""
+        return np.flatnonzero(~self.dead[: self.index.slots])
+
+    def nearest(self, query: Float32, *, k: int, selected: Mask | None) -> Found:
+        """Return the k nearest rows, of all or of those whose slots are selected."""
+        matching = None if selected is None else np.flatnonzero(selected & ~self.dead[: self.index.slots])
+        candidates = None if self.coarse is None else self._candidates(self.coarse, query, k, matching)
+        if candidates is None:
+            return self._exact(query, k) if matching is None else self._among(matching, query, k)
+        return self._among(candidates, query, k)
+
+    def _candidates(self, coarse: Coarse, query: Float32, k: int, matching: Slots | None) -> Slots | None:
+        """Return slots among which the nearest are, as good as certainly; None where all would have to be compared."""
+        if matching is None:
+            depth = coarse.tuning.depth(k, lists=len(coarse.centres))
+            count, total, nprobe = depth.candidates, self.index.count, depth.nprobe
+        else:
+            count, total, nprobe = coarse.tuning.scan_depth(k), len(matching), 0
+        if count * _WORTH > total:
+            return None
+        asked = coarse.encoder.ask(query)
+        if matching is None:
+            slots, scores = coarse.probed(asked, nprobe=nprobe, without=self.without)
+        else:
+            slots = matching[: np.searchsorted(matching, coarse.end)]
+            scores = coarse.selected(asked, slots)
+        later, later_scores = self._tail(coarse.end, asked, matching)
+        slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
+        return slots[best(scores, count)]
+
+    def _tail(self, start: int, asked: Asked, matching: Slots | None) -> tuple[Slots, Float32]:
+        scores = [codes.scores(asked) for codes in self.tail]
+        if not scores:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        every = np.concatenate(scores)
+        if matching is None:
+            places = np.flatnonzero(~self.dead[start : self.index.slots])
+        else:
+            places = matching[np.searchsorted(matching, start) :] - start
+        return places + start, every[places]
+
+    def _among(self, slots: Slots, query: Float32, k: int) -> Found:
+        """Compare some rows exactly."""
+        step = self._step()
+        parts = [slots[start : start + step] for start in range(0, len(slots), step)]
+        return self._top(((part, _gather(self.rows, part)) for part in parts), query, k)
+
+    def _exact(self, query: Float32, k: int) -> Found:
+        """Compare every row, where it lies."""
+        step, end = self._step(), self.index.slots
+        spans = [(start, min(end, start + step)) for start in range(0, end, step)]
+        return self._top(((np.arange(start, stop), self.rows[start:stop]) for start, stop in spans), query, k)
+
+    def _top(self, parts: Iterator[tuple[Slots, Rows]], query: Float32, k: int) -> Found:
+        slots, found = np.empty(0, np.int64), np.empty(0, np.float32)
+        for part, rows in parts:
+            near = distances(rows["data"], rows["norm"], query, metric=self.index.metric)
+            alive = ~self.dead[part]
+            slots, found = np.concatenate([slots, part[alive]]), np.concatenate([found, near[alive]])
+            if k < len(found):
+                kept = found <= np.partition(found, k - 1)[k - 1]
+                slots, found = slots[kept], found[kept]
+        records: npt.NDArray[Any] = self.rows["record"][slots]
+        order = np.lexsort((records, found))[:k]
+        return list(zip(records[order].tolist(), found[order].tolist(), strict=True))
+
+    def _step(self) -> int:
+        return max(1, limits.STREAM_BYTES // self.rows.dtype.itemsize)
+
+
+def grown(tail: tuple[Codes, ...], new: Codes) -> tuple[Codes, ...]:
+    """Return the tail with new codes at its end, in few pieces: each more than twice as long as the next."""
+    pieces = [*tail, new]
+    while len(pieces) > 1 and len(pieces[-2]) <= 2 * len(pieces[-1]):
+        last, before = pieces.pop(), pieces.pop()
+        pieces.append(
+            Codes(
+                np.concatenate([before.values, last.values]),
+                np.concatenate([before.scales, last.scales]),
+                np.concatenate([before.penalties, last.penalties]),
+            )
+        )
+    return tuple(pieces)

@@ -1,0 +1,207 @@
+"""What goes over a socket: clients that stop halfway, that ask first, or that do not speak HTTP."""
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import pytest
+
+from s3vectors_local import limits
+from s3vectors_local.engine import Engine
+
+LIST = b"POST /ListVectorBuckets HTTP/1.1\r\nhost: localhost\r\n"
+WHOLE = LIST + b"content-length: 2\r\n\r\n{}"
+
+
+@contextmanager
+def _connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        yield connection
+
+
+def _to_the_end(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def _answers(received: bytes) -> list[tuple[int, dict[str, str], Any]]:
+    """Return status, headers and content of each answer, one after the other."""
+    found = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        size = int(headers["content-length"])
+        found.append((int(status.split()[1]), headers, json.loads(rest[:size])))
+        received = rest[size:]
+    return found
+
+
+def _exchange(port: int, sent: bytes, *, half_close: bool = False) -> list[tuple[int, dict[str, str], Any]]:
+    with _connected(port) as connection:
+        connection.sendall(sent)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
+        return _answers(_to_the_end(connection))
+
+
+def _errors(port: int, sent: bytes, *, half_close: bool = False) -> list[tuple[int, str | None]]:
+    found = _exchange(port, sent, half_close=half_close)
+    assert all(content for *_, content in found)
+    return [(status, headers.get("x-amzn-errortype")) for status, headers, _ in found]
+
+
+def test_half_closed_after_a_request(served: int) -> None:
+    """A client that closes its side once it has asked is answered, and then the connection ends."""
+    ((status, headers, content),) = _exchange(served, WHOLE, half_close=True)
+    assert (status, headers["connection"]) == (200, "close")
+    assert "vectorBuckets" in content
+
+
+def test_half_closed_after_several_requests(served: int) -> None:
+    """Requests that were sent at once are all answered, in their order."""
+    unknown = WHOLE.replace(b"ListVectorBuckets", b"Nope")
+    found = _errors(served, WHOLE + unknown + WHOLE, half_close=True)
+    assert found == [(200, None), (404, "UnknownOperationException"), (200, None)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        WHOLE[:20],
+        WHOLE[:60],
+        LIST + b"content-length: 100\r\n\r\n",
+        LIST + b"content-length: 100\r\n\r\n{}",
+        LIST + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n",
+    ],
+    ids=["line", "head", "no body", "half a body", "chunks"],
+)
+def test_half_closed_inside_a_request(served: int, sent: bytes) -> None:
+    """A request that is cut short is an error, and is not run."""
+    assert _errors(served, sent, half_close=True) == [(400, "SerializationException")]
+    assert _errors(served, WHOLE, half_close=True) == [(200, None)]
+
+
+@pytest.mark.parametrize("rest", [WHOLE[:30], WHOLE[:-1], WHOLE + WHOLE[:-1]], ids=["head", "body", "third"])
+def test_half_closed_inside_a_later_request(engine: Engine, serve: Any, rest: bytes) -> None:
+    """Those that came whole before it are answered first, then the connection ends."""
+    busy = Event()
+    original = engine.list_buckets
+
+    def wait(**arguments: Any) -> Any:
+        assert busy.wait(20)
+        return original(**arguments)
+
+    engine.list_buckets = wait  # type: ignore[method-assign]
+    with serve(engine) as server, _connected(server.port) as connection:
+        connection.sendall(WHOLE + rest)
+        time.sleep(0.1)
+        connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.1)
+        busy.set()
+        found = _answers(_to_the_end(connection))
+    assert [status for status, *_ in found] == [200] * (1 + rest.count(WHOLE))
+
+
+def test_what_was_cut_short_is_not_run(engine: Engine, serve: Any) -> None:
+    """Not even where what came reads as a request."""
+    body = b'{"vectorBucketName":"half"}'
+    head = b"POST /CreateVectorBucket HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n"
+    with serve(engine) as server:
+        assert _errors(server.port, head + body, half_close=True) == [(400, "SerializationException")]
+        assert _errors(server.port, WHOLE, half_close=True) == [(200, None)]
+    assert [bucket.name for bucket in engine.list_buckets().items] == ["demo"]
+
+
+def test_silence(served: int) -> None:
+    """A connection without a request, or without a further one, is closed without an answer."""
+    assert _exchange(served, b"", half_close=True) == []
+    with _connected(served) as connection:
+        connection.sendall(WHOLE)
+        assert _answers(connection.recv(65536))[0][0] == 200
+        connection.shutdown(socket.SHUT_WR)
+        assert _to_the_end(connection) == b""
+
+
+def test_asking_first(served: int) -> None:
+    """A client that waits for leave to send its body gets it."""
+    with _connected(served) as connection:
+        connection.sendall(LIST + b"content-length: 2\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n")
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert _answers(_to_the_end(connection))[0][0] == 200
+
+
+def test_asking_first_for_too_much(served: int) -> None:
+    """A client that waits, and would send too much, is refused before it sends."""
+    size = str(limits.BODY_BYTES + 1).encode()
+    head = LIST + b"content-length: " + size + b"\r\nexpect: 100-continue\r\n\r\n"
+    assert _errors(served, head) == [(400, "ValidationException")]
+    with _connected(served) as connection:
+        connection.sendall(head.replace(size, str(limits.BODY_BYTES).encode()))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 50,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        LIST + b"content-length: -1\r\n\r\n",
+        LIST + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        LIST + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}",
+        LIST + b"transfer-encoding: chunked\r\n\r\nzz\r\n{}",
+        b"POST /" + b"a" * 100_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    ],
+    ids=["TLS", "HTTP/2", "negative length", "two kinds of length", "two lengths", "not a chunk", "long path"],
+)
+def test_not_http(served: int, sent: bytes) -> None:
+    """What is not HTTP/1.1 is an error like the others."""
+    assert _errors(served, sent) == [(400, "SerializationException")]
+
+
+def test_http_1_0(served: int) -> None:
+    """HTTP/1.0 is answered, one request a connection."""
+    assert _errors(served, WHOLE.replace(b"HTTP/1.1", b"HTTP/1.0")) == [(200, None)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        (b"gzip", (415, "UnsupportedMediaTypeException")),
+        (b"aws-chunked", (415, "UnsupportedMediaTypeException")),
+        (b"Identity", (200, None)),
+        (b"", (200, None)),
+    ],
+)
+def test_encoded_body(served: int, encoding: bytes, expected: tuple[int, str | None]) -> None:
+    """A compressed body is refused as such; what is as it is may say so."""
+    body = gzip.compress(b"{}") if encoding == b"gzip" else b"{}"
+    head = LIST + b"content-encoding: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % (encoding, len(body))
+    assert _errors(served, head + body) == [expected]
+
+
+@pytest.mark.parametrize("kind", [b"text/plain", b"application/x-amz-json-1.1", b"application/cbor", b"", b"/"])
+def test_content_type(served: int, kind: bytes) -> None:
+    """A body is read as JSON, whatever it is called."""
+    sent = WHOLE.replace(b"content-length", b"connection: close\r\ncontent-type: " + kind + b"\r\ncontent-length")
+    assert _errors(served, sent) == [(200, None)]
+
+
+def test_many_at_once(served: int) -> None:
+    """Fifty connections that stop halfway are no harm to one that does not."""
+    halves = [socket.create_connection(("127.0.0.1", served)) for _ in range(50)]
+    for half in halves:
+        half.sendall(WHOLE[:70])
+    threads = [threading.Thread(target=half.shutdown, args=(socket.SHUT_WR,)) for half in halves]
+    for thread in threads:
+        thread.start()
+    assert _errors(served, WHOLE, half_close=True) == [(200, None)]
+    for thread, half in zip(threads, halves, strict=True):
+        thread.join()
+        half.close()

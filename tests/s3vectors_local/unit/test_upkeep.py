@@ -1,0 +1,241 @@
+"""What the engine does beside its callers: coarse indexes appear, follow compactions, and are never needed."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s3vectors_local.engine import Engine, open_engine
+from s3vectors_local.engine import upkeep as upkeep_module
+from s3vectors_local.errors import StoreFailed
+from s3vectors_local.model import Metric, NewIndex, NewVector, Query, SearchState
+from s3vectors_local.search import build as build_module
+from s3vectors_local.storage import compaction
+
+ROWS = np.random.default_rng(3).standard_normal((3_000, 24)).astype(np.float32)
+QUERIES = np.random.default_rng(4).standard_normal((20, 24)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a thousand small rows count as many."""
+    for module in (upkeep_module, build_module):
+        monkeypatch.setattr(module, "COMPARED_BYTES", 50_000)
+    monkeypatch.setattr(build_module, "_STALE_ROWS", 500)
+    monkeypatch.setattr(upkeep_module, "_WASTED_BYTES", 100_000)
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Engine]:
+    """Give an engine on disk whose index `demo/flat` holds all rows."""
+    with open_engine(tmp_path) as engine:
+        _fill(engine)
+        yield engine
+
+
+def _fill(engine: Engine) -> None:
+    engine.create_bucket("demo")
+    engine.create_index("demo", NewIndex("flat", 24, Metric.COSINE))
+    _put(engine, range(len(ROWS)))
+
+
+def _put(engine: Engine, numbers: range, *, shift: int = 0) -> None:
+    for start in range(numbers.start, numbers.stop, 500):
+        part = range(start, min(start + 500, numbers.stop))
+        vectors = [NewVector(f"k{n}", ROWS[(n + shift) % len(ROWS)], {"even": n % 2 == 0}) for n in part]
+        engine.put_vectors("demo", "flat", vectors)
+
+
+def _keys(engine: Engine, where: Any = None) -> list[list[str]]:
+    pages = [engine.query_vectors("demo", "flat", Query(query, 10, where))[0] for query in QUERIES]
+    return [[hit.key for hit in page.items] for page in pages]
+
+
+def _state(engine: Engine) -> SearchState:
+    return engine.search_state(engine.get_index("demo", "flat"))
+
+
+def _wait(engine: Engine, condition: Any) -> None:
+    until = time.monotonic() + 60
+    while not condition(_state(engine)):
+        assert time.monotonic() < until, _state(engine)
+        time.sleep(0.05)
+
+
+def test_a_coarse_index_appears(tmp_path: Path) -> None:
+    """An index that has grown gets a coarse index by itself, with a measured recall; it is there after a restart."""
+    with open_engine(tmp_path) as engine:
+        _fill(engine)
+        exact = _keys(engine)
+        _wait(engine, lambda state: state.lists and not state.pending)
+        assert _state(engine).recall >= 0.99
+        assert _keys(engine) == exact
+    with open_engine(tmp_path) as engine:
+        assert _state(engine).lists
+        assert _keys(engine) == exact
+
+
+def test_in_memory_too() -> None:
+    """An engine without a folder builds in its own process."""
+    with open_engine(None) as engine:
+        _fill(engine)
+        _wait(engine, lambda state: state.lists)
+
+
+def test_writes_during_a_build(filled: Engine) -> None:
+    """A build that ends after later writes is used, and those writes are found."""
+    _wait(filled, lambda state: state.lists)
+    target = filled.get_index("demo", "flat")
+    for number in range(8):
+        filled._upkeep.notice(target)
+        _put(filled, range(number * 300, (number + 1) * 300), shift=1)
+    _wait(filled, lambda state: state.pending < 1_000)
+    _wait(filled, lambda _: filled._search.summary(filled.get_index("demo", "flat")) is not None)
+    vector = ROWS[(7 + 1) % len(ROWS)]
+    page, _ = filled.query_vectors("demo", "flat", Query(vector, 1))
+    assert [hit.key for hit in page.items] == ["k7"]
+
+
+def test_compaction_keeps_answers(tmp_path: Path, filled: Engine) -> None:
+    """After a compaction there are no dead rows, the coarse index is kept, and every answer is the same."""
+    filled.build("demo", "flat")
+    filled.delete_vectors("demo", "flat", [f"k{n}" for n in range(100, 500)])
+    _put(filled, range(600), shift=1_500)
+    before = _keys(filled), _keys(filled, {"even": True})
+    size = filled.get_index("demo", "flat").count
+    with open_engine(tmp_path, read_only=True) as reader:
+        assert _keys(reader) == before[0]
+        filled.compact("demo", "flat")
+        assert (_keys(reader), _keys(reader, {"even": True})) == before
+        assert reader.get_vectors("demo", "flat", ["k2999"], data=True)[0].data == pytest.approx(ROWS[2999])
+    index, state = filled.get_index("demo", "flat"), _state(filled)
+    assert (index.slots, index.count, state.dead) == (size, size, 0)
+    assert state.lists
+    assert (_keys(filled), _keys(filled, {"even": True})) == before
+    assert filled.verify() == []
+
+
+def test_compaction_comes_by_itself(filled: Engine) -> None:
+    """Where more rows are dead than alive, a new slab is made without being asked for, and the old one goes."""
+    for shift in range(3):
+        _put(filled, range(len(ROWS)), shift=shift)
+    _wait(filled, lambda state: not state.dead)
+    assert filled.get_index("demo", "flat").slab > 1
+    assert len(list(filled._store.slabs._folder.iterdir())) == 1  # type: ignore[union-attr]
+    assert filled.verify() == []
+
+
+def test_compaction_beside_a_writer(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written while rows are copied is not lost, and what is deleted meanwhile does not come back."""
+    _put(filled, range(100), shift=9)
+    original = compaction._copied
+
+    def late(*args: Any) -> Any:
+        copied = original(*args)
+        monkeypatch.undo()
+        _put(filled, range(50), shift=77)
+        filled.delete_vectors("demo", "flat", ["k60", "k2000"])
+        return copied
+
+    monkeypatch.setattr(compaction, "_copied", late)
+    filled.compact("demo", "flat")
+    found = filled.get_vectors("demo", "flat", ["k49", "k60", "k99", "k2000"], data=True)
+    assert {each.key: each.data.tolist() for each in found if each.data is not None} == {
+        "k49": ROWS[49 + 77].tolist(),
+        "k99": ROWS[99 + 9].tolist(),
+    }
+    assert filled.verify() == []
+    page, _ = filled.query_vectors("demo", "flat", Query(ROWS[2000], 1))
+    assert [hit.key for hit in page.items] != ["k2000"]
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut", "flipped", "garbage"])
+def test_derived_files_are_never_needed(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Without its coarse index, or with a damaged one, an index gives the same answers and gets a new one."""
+    with open_engine(tmp_path) as engine:
+        _fill(engine)
+        engine.build("demo", "flat")
+        expected = _keys(engine)
+    (path,) = (tmp_path / "derived").iterdir()
+    content = path.read_bytes()
+    if damage == "deleted":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(content[:-7])
+    elif damage == "flipped":
+        path.write_bytes(content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:])
+    else:
+        path.write_bytes(b"{}\n" * 100)
+    with open_engine(tmp_path) as engine:
+        assert _keys(engine) == expected
+        assert engine.verify() == []
+        _wait(engine, lambda _: engine._search.summary(engine.get_index("demo", "flat")) is not None)
+        assert _keys(engine) == expected
+    if damage in {"cut", "flipped"}:
+        assert "will be built again" in caplog.text
+
+
+def test_of_another_database(tmp_path: Path) -> None:
+    """A coarse index that was made from other data, or from a later state of a restored one, is not used."""
+    for name in ("first", "second"):
+        with open_engine(tmp_path / name) as engine:
+            _fill(engine)
+            engine.build("demo", "flat")
+    (mine,) = (tmp_path / "first" / "derived").iterdir()
+    (other,) = (tmp_path / "second" / "derived").iterdir()
+    mine.write_bytes(other.read_bytes())
+    with open_engine(tmp_path / "first", read_only=True) as engine:
+        assert not _state(engine).lists
+    with open_engine(tmp_path / "first") as engine:
+        assert not mine.exists() or _state(engine).lists
+
+
+def test_a_missing_slab_is_told(tmp_path: Path) -> None:
+    """Rows that somebody took away are an error that names the file, not an endless search for them."""
+    with open_engine(tmp_path) as engine:
+        _fill(engine)
+    for path in (tmp_path / "rows").iterdir():
+        path.unlink()
+    with open_engine(tmp_path, read_only=True) as engine:
+        with pytest.raises(StoreFailed, match=r"rows of an index are missing.*1-1\.rows"):
+            _keys(engine)
+        assert "are not there" in engine.verify()[0]
+
+
+def test_a_build_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """When its process cannot build, a warning is logged, queries go on, and a build that was asked for says why."""
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with caplog.at_level(logging.WARNING), open_engine(tmp_path) as engine:
+        _fill(engine)
+        assert len(_keys(engine)) == len(QUERIES)
+        with pytest.raises(StoreFailed, match="building its coarse index failed"):
+            engine.build("demo", "flat")
+        until = time.monotonic() + 30
+        while "the upkeep of index 1 failed" not in caplog.text:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_settling(tmp_path: Path) -> None:
+    """A program that writes and ends can wait for the coarse index; the next one finds it."""
+    with open_engine(tmp_path) as engine:
+        _fill(engine)
+        engine.settle()
+    with open_engine(tmp_path, read_only=True) as engine:
+        state = _state(engine)
+        assert state.lists
+        assert state.pending <= 500
+
+
+def test_closing_during_a_build(tmp_path: Path) -> None:
+    """An engine that is closed while something is built does not wait for it, and leaves no half-written file."""
+    engine = open_engine(tmp_path)
+    _fill(engine)
+    begun = time.monotonic()
+    engine.close()
+    assert time.monotonic() - begun < 5
+    assert not [path for path in (tmp_path / "derived").glob("*") if path.suffix != ".coarse"]
