@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_COMPILE_BYTECODE := 0
+CLIENTS := .venv-clients
+N ?= 20000
+T ?= 1800
+PEERS := bench/.cache/venv
+JS := tests/s3vectors_local/clients/js
 export NESTOR_DEMO_HOME ?= .nestor/demo
 
-.PHONY: help demo test test-slow check lint format types imports unit docs lock bench clean
+.PHONY: help demo test test-slow check lint format types imports unit clients docs lock bench bench-load bench-nestor clean
 
 help: ## What can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Set up, ingest samples/, search at four sizes
 	@$(BIN)/nestor --home $(NESTOR_DEMO_HOME) demo
@@ -37,6 +42,9 @@ unit: $(VENV)/.dev ## Every test but the slow tier, on all cores
 test-slow: $(VENV)/.dev ## The slow tier: long fuzzing, long state machines
 	$(BIN)/pytest -n auto -m slow --timeout=3600 -o faulthandler_timeout=3500
 
+clients: $(CLIENTS)/.ready ## Other people's clients against the server: AWS CLI, JavaScript, LangChain, ...
+	$(CLIENTS)/bin/pytest -n auto tests/s3vectors_local/clients
+
 docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m nestor.cli.reference > docs/cli.md
 
@@ -45,15 +53,24 @@ lock: $(VENV)/.uv ## Resolve the requirements again, with hashes and without add
 		--extra app --group demo --no-header -o requirements/demo.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --quiet \
 		--extra app --group dev -c requirements/demo.txt --no-header -o requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --quiet \
+		--extra server --group clients --no-header -o requirements/clients.txt
+	$(BIN)/uv pip compile --group bench --universal --generate-hashes --no-emit-index-url --quiet \
+		--no-header -o requirements/bench.txt
 
-bench: $(VENV)/.dev ## Retrieval quality, media search, client and engine cost (the first two need ../shared/data)
+bench: $(VENV)/.dev $(PEERS)/.ready ## This engine beside other libraries: make bench N=100000
+	$(BIN)/python -m bench.engine --rows $(N)
+
+bench-load: $(VENV)/.dev ## Readers and a writer on the server: make bench-load N=100000 T=1800
+	$(BIN)/python -m bench.load --rows $(N) --seconds $(T)
+
+bench-nestor: $(VENV)/.dev ## Retrieval quality, media search, client cost (the first two need ../shared/data)
 	$(BIN)/python bench/retrieval.py
 	$(BIN)/python bench/media.py
 	$(BIN)/python bench/client.py
-	$(BIN)/python bench/engine.py
 
 clean: ## Remove the environment and the demo's home
-	rm -rf $(VENV) .nestor
+	rm -rf $(VENV) $(CLIENTS) $(JS)/node_modules .nestor
 
 # uv is installed by pip, by hash; then uv installs the rest, by hash, in seconds.
 $(VENV)/.uv: requirements/uv.txt
@@ -70,4 +87,17 @@ $(VENV)/.demo: $(VENV)/.uv requirements/demo.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Without npm the JavaScript tests are skipped.
+$(CLIENTS)/.ready: $(VENV)/.uv requirements/clients.txt pyproject.toml $(JS)/package-lock.json
+	@test -x $(CLIENTS)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(CLIENTS)
+	@$(BIN)/uv pip install --quiet --python $(CLIENTS)/bin/python --require-hashes -r requirements/clients.txt
+	@$(BIN)/uv pip install --quiet --python $(CLIENTS)/bin/python --no-deps --no-build-isolation --editable .
+	@if command -v npm >/dev/null; then cd $(JS) && npm ci --silent; fi
+	@touch $@
+
+$(PEERS)/.ready: $(VENV)/.uv requirements/bench.txt
+	@$(BIN)/uv venv --quiet --allow-existing $(PEERS)
+	-@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/bench.txt
 	@touch $@
