@@ -121,11 +121,12 @@ def _operand(operator: str, operand: Any) -> Scalar | tuple[Scalar, ...]:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | bool | int | float)
+    return isinstance(value, str | bool) or _is_number(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # Without what no JSON holds, and no order has a place for.
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124
 
 
 def _is_list(value: Any) -> bool:

@@ -13,6 +13,7 @@ _OBJECT = 4
 _ENTRY = 8
 _ELEMENT = 4
 _NUMBER = 4
+_WHOLE = (-(2**63), 2**64 - 1)  # what JSON is written with
 
 
 def check(metadata: Metadata, *, non_filterable: Collection[str], key: str, path: str) -> None:
@@ -50,16 +51,21 @@ def _fault(metadata: Any, non_filterable: Collection[str]) -> str | None:
 
 
 def _value_fault(value: Any) -> str | None:
-    if isinstance(value, str | bool | int) or (isinstance(value, float) and isfinite(value)):
+    if isinstance(value, str | bool) or _is_number(value):
         return None
     if not isinstance(value, list):
         return "Metadata values must be strings, numbers, booleans, or arrays"
     if not value:
         return "Empty arrays are not allowed in metadata"
     kinds = set(map(type, value))
-    if kinds == {str} or (kinds <= {int, float} and all(map(isfinite, value))):
+    if kinds == {str} or (kinds <= {int, float} and all(map(_is_number, value))):
         return None
     return "Metadata array values must be strings or numbers"
+
+
+def _is_number(value: Any) -> bool:
+    # JSON has larger ones, but they are read as floats: only a caller in this process could send one.
+    return _WHOLE[0] <= value <= _WHOLE[1] if isinstance(value, int) else isinstance(value, float) and isfinite(value)
 
 
 def _size_fault(metadata: Metadata, non_filterable: Collection[str]) -> str | None:

@@ -58,8 +58,7 @@ def build(index: Index, rows: Rows, dead: Slots) -> Coarse:
         part = rows.take(slots)
         data = np.ascontiguousarray(part["data"])
         reduced[start : start + len(slots)] = encoder.reduced(data, part["norm"])
-        if index.metric is Metric.EUCLIDEAN:
-            penalties[start : start + len(slots)] = part["norm"] ** 2 / 2
+        penalties[start : start + len(slots)] = encoder.penalties(part["norm"])
         exact.add(data, part["norm"], slots)
         among = np.isin(slots, filtered, assume_unique=True)
         exact_filtered.add(data[among], part["norm"][among], slots[among])
@@ -89,9 +88,10 @@ def arranged(index: Index, encoder: Encoder, slots: Slots, reduced: Float32, pen
     """Return the coarse index of reduced rows, not yet tuned."""
     codes = quantised(reduced, penalties)
     centres = centroids(reduced, lists_for(len(slots)), seed=index.generation)
-    lists = assigned(codes, centres)
+    filled, lists = np.unique(assigned(codes, centres), return_inverse=True)
+    centres = centres.take(filled)  # an empty list, of equal rows say, would be probed in vain
     order = np.argsort(lists, kind="stable")
-    counts = np.bincount(lists, minlength=len(centres))
+    counts = np.bincount(lists)
     places = np.full(index.slots, -1, np.int32)
     places[slots[order]] = np.arange(len(slots), dtype=np.int32)
     return Coarse(

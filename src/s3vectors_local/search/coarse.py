@@ -125,7 +125,9 @@ class Coarse:
         lists = len(self.centres)
         if nprobe >= lists:
             return [(0, len(self.codes))]
-        chosen: Any = np.argpartition(self.centres.scores(query), lists - nprobe)[lists - nprobe :]
+        # By the distance to the centres, as rows were given to lists: also where rows are ranked by their product.
+        nearness = self.centres.scores(replace(query, penalised=True))
+        chosen: Any = np.argpartition(nearness, lists - nprobe)[lists - nprobe :]
         return list(zip(self.starts[chosen].tolist(), self.starts[chosen + 1].tolist(), strict=True))
 
 

@@ -34,7 +34,10 @@ class _Kept:
     view: View | None = None
     coarse: Coarse | None = None
     loaded: bool = False
+    reading: threading.Lock = field(default_factory=threading.Lock)
     metadata: Filterable = field(default_factory=Filterable)
+    generation: int = 0
+    """Of the transaction that read metadata last: of a slot that has died since an older one, it may lack them."""
 
 
 class Search:
@@ -58,7 +61,10 @@ class Search:
         view = _brought_up(c, slab, index, None, coarse)
         kept = self._of(index.id)
         with kept.lock:
-            kept.coarse, kept.loaded, kept.view = coarse, True, view
+            kept.coarse, kept.loaded = coarse, True
+            # Never back to an older view: metadata in memory may lack what was overwritten since.
+            if kept.view is None or kept.view.index.generation <= view.index.generation:
+                kept.view = view
 
     def coarse(self, index: Index) -> Coarse | None:
         """Return the coarse index in use, None where every row is compared."""
@@ -93,11 +99,11 @@ class Search:
                 raise SnapshotTooOld
             coarse = self._usable(kept, index)
             view = kept.view = _brought_up(c, slab, index, kept.view, coarse)
-            if where is None:
-                return view, None
-            if kept.metadata.slab != index.slab:
-                kept.metadata = Filterable(index.slab)
-            metadata = kept.metadata = kept.metadata.extended(c, index, view.rows)
+        if where is None:
+            return view, None
+        # A lock of its own: the first filter on a large index reads for seconds, and others need no metadata.
+        with kept.reading:
+            metadata = _extended(c, index, kept, view)
         return view, metadata.mask(where, index.slots)
 
     def _usable(self, kept: _Kept, index: Index) -> Coarse | None:
@@ -105,6 +111,17 @@ class Search:
             kept.coarse, kept.loaded = self._load(index), True
         coarse = kept.coarse
         return coarse if coarse and coarse.slab == index.slab and coarse.generation <= index.generation else None
+
+
+def _extended(c: sqlite3.Connection, index: Index, kept: _Kept, view: View) -> Filterable:
+    if kept.generation > index.generation:
+        raise SnapshotTooOld
+    if kept.metadata.slab != index.slab:
+        kept.metadata = Filterable(index.slab)
+    longer = kept.metadata.extended(c, index, view.rows)
+    if longer is not kept.metadata:
+        kept.metadata, kept.generation = longer, index.generation
+    return longer
 
 
 def _brought_up(c: sqlite3.Connection, slab: Slab, index: Index, old: View | None, coarse: Coarse | None) -> View:

@@ -62,13 +62,21 @@ class View:
             return None
         asked = coarse.encoder.ask(query)
         if matching is None:
-            slots, scores = coarse.probed(asked, nprobe=nprobe, without=self.without)
+            slots, scores = self._probed(coarse, asked, nprobe, count)
         else:
             slots = matching[: np.searchsorted(matching, coarse.end)]
             scores = coarse.selected(asked, slots)
         later, later_scores = self._tail(coarse.end, asked, matching)
         slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
         return slots[best(scores, count)]
+
+    def _probed(self, coarse: Coarse, asked: Asked, nprobe: int, wanted: int) -> tuple[Slots, Float32]:
+        """Look into the nearest lists; into more of them where these hold fewer rows than are wanted."""
+        slots, scores = coarse.probed(asked, nprobe=nprobe, without=self.without)
+        while len(slots) < wanted and nprobe < len(coarse.centres):
+            nprobe *= 2
+            slots, scores = coarse.probed(asked, nprobe=nprobe, without=self.without)
+        return slots, scores
 
     def _tail(self, start: int, asked: Asked, matching: Slots | None) -> tuple[Slots, Float32]:
         scores = [codes.scores(asked) for codes in self.tail]

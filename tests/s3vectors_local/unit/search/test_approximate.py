@@ -107,7 +107,7 @@ def test_after_many_changes(
 def test_the_dead_take_nobodys_place(
     filled: Callable[..., Engine], adopted: Callable[..., Any], nearest: Nearest, metric: Metric, where: Any
 ) -> None:
-    """More dead rows near a query than there are candidates, with codes from before and since, keep no living one out."""
+    """More dead rows near a query than there are candidates, coded before or since, keep no living one out."""
     rows = np.random.default_rng(7).standard_normal((1_000, 16)).astype(np.float32)
     rows[100:300] = rows[700:900] = rows[0]
     engine = filled(rows[:600], metric, metadata=_kinds)
@@ -147,6 +147,24 @@ def test_few_lists_and_late_rows(filled: Callable[..., Engine], adopted: Callabl
     filled(rows[1_600:], Metric.EUCLIDEAN, first=1_600)
     for number in range(1_600, 1_700):
         assert nearest(engine, rows[number], k=1) == [(number, 0.0)]
+
+
+@METRICS
+def test_never_fewer_than_asked(
+    filled: Callable[..., Engine], adopted: Callable[..., Any], nearest: Nearest, metric: Metric
+) -> None:
+    """Where the nearest lists hold too few rows, or most of theirs are dead, more lists are looked into."""
+    rows = np.random.default_rng(7).standard_normal((2_000, 16)).astype(np.float32)
+    rows[:3] = np.eye(1, 16) * 1e3  # by themselves in a list
+    engine = filled(rows, metric)
+    adopted(engine, candidates=40, lists=20, nprobe=1)
+    assert [number for number, _ in nearest(engine, rows[0], k=10)][:3] == [0, 1, 2]
+    assert len(nearest(engine, rows[0], k=10)) == 10
+    gone = [number for number in range(2_000) if number % 20]
+    for start in range(0, len(gone), 500):
+        engine.delete_vectors("demo", "rows", [str(number) for number in gone[start : start + 500]])
+    engine.put_vectors("demo", "rows", [NewVector(f"late{number}", rows[0], {}) for number in range(100)])
+    assert len(nearest(engine, rows[40], k=40)) == 40
 
 
 # Components that are whole numbers up to 127, one of them 127, are codes without any rounding.

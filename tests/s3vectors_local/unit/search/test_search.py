@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s3vectors_local import limits
+from s3vectors_local import filters, limits
 from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.errors import ValidationException
 from s3vectors_local.model import Metric, Mode, NewIndex, NewVector, Query
 from s3vectors_local.search import SnapshotTooOld
+from s3vectors_local.search.build import build
+from s3vectors_local.storage import catalogue, records
 
 Make = Callable[..., NewVector]
 OPEN_FILES = Path("/proc/self/fd")
@@ -149,6 +151,22 @@ def test_a_view_older_than_memory_is_told(engine: Engine, vector: Make) -> None:
     _keys(engine, 0, 0)
     with engine._store.read() as c, pytest.raises(SnapshotTooOld):
         engine._search.nearest(c, engine._slab(old), old, np.zeros(2, np.float32), k=1)
+
+
+def test_a_coarse_index_made_of_an_older_view(folder: Path, vector: Make) -> None:
+    """When it is adopted, what is in memory does not go back to that view: a query that is older still is told."""
+    tree = filters.parse({"n": 1})
+    with open_engine(folder) as engine, engine._store.read() as c:
+        index = catalogue.index(c, "demo", "flat")
+        assert index is not None
+        slab = engine._slab(index)
+        coarse = build(index, slab.read(index.slots)[: index.slots], records.dead(c, index))
+        engine.put_vectors("demo", "flat", [vector("one", 1, 2, n=1), vector("two", 0, 0, n=1)])
+        assert _keys(engine, 0, 0, where={"n": 1}) == ["two", "one"]
+        engine._search.adopt(c, slab, index, coarse)
+        with pytest.raises(SnapshotTooOld):
+            engine._search.nearest(c, slab, index, np.zeros(2, np.float32), k=1, where=tree)
+        assert _keys(engine, 0, 0, where={"n": 1}) == ["two", "one"]
 
 
 def test_other_processes_writes_are_seen(folder: Path, vector: Make) -> None:
