@@ -20,8 +20,8 @@ _PROBES: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384,
 _CANDIDATES: Final = (30, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1_100, 1_600, 2_200, 3_200, 4_500, 6_400)
 _FAR: Final = np.iinfo(np.int64).max
 # Microseconds on a common machine: what a list, a code of it, and a component that is compared exactly cost.
-_LIST_COST: Final = 3.0
-_CODE_COST: Final = 0.02
+_LIST_COST: Final = 1.0
+_CODE_COST: Final = 0.035
 _COMPONENT_COST: Final = 0.0006
 
 
@@ -81,18 +81,41 @@ class Filtered:
 def tuned(coarse: Coarse, queries: Float32, truth: Slots, filtered: Filtered) -> Coarse:
     """Return the index with the cheapest depths that reach the aims; `truth` are the nearest slots of each query."""
     lists = len(coarse.centres)
-    probes = [nprobe for nprobe in _PROBES if nprobe < lists]
-    trials = list(_trials(coarse, queries, truth, [*probes, lists]))
+    (whole,) = _trials(coarse, queries, truth, [lists])
+    trials = [*_worthwhile(coarse, queries, truth), whole]
     tuning = Tuning(
         _cheapest(coarse, trials, k=_FIRST, aim=_FIRST_AIM),
         _cheapest(coarse, trials, k=_DEEP, aim=_DEEP_AIM),
         max(
-            _cheapest(coarse, [trials[-1]], k=_FIRST, aim=_FIRST_AIM),
+            _cheapest(coarse, [whole], k=_FIRST, aim=_FIRST_AIM),
             _cheapest(coarse, [_filtered_trial(coarse, queries, filtered)], k=_FIRST, aim=_FIRST_AIM),
             key=lambda depth: depth.candidates,
         ),
     )
     return replace(coarse, tuning=tuning)
+
+
+def _worthwhile(coarse: Coarse, queries: Float32, truth: Slots) -> Iterator[_Trial]:
+    """Yield trials of more and more lists, until scanning them costs more than what is good enough already."""
+    probes = [nprobe for nprobe in _PROBES if nprobe < len(coarse.centres)]
+    enough = [float("inf"), float("inf")]
+    for trial in _trials(coarse, queries, truth, probes):
+        if all(_cost(coarse, Depth(trial.nprobe, 0, 0)) > least for least in enough):
+            return
+        yield trial
+        for place, (k, aim) in enumerate(((_FIRST, _FIRST_AIM), (_DEEP, _DEEP_AIM))):
+            depth = _cheapest(coarse, [trial], k=k, aim=aim)
+            if depth.recall < 1 or depth.candidates < len(coarse.codes):
+                enough[place] = min(enough[place], _cost(coarse, depth))
+
+
+def _cost(coarse: Coarse, depth: Depth) -> float:
+    """Return about how many microseconds a query takes."""
+    lists, codes = len(coarse.centres), len(coarse.codes)
+    # All lists are scanned in one go.
+    spans = depth.nprobe if depth.nprobe < lists else 1
+    scan = spans * _LIST_COST + codes * depth.nprobe / lists * _CODE_COST
+    return scan + _COMPONENT_COST * coarse.encoder.dimension * depth.candidates
 
 
 def _trials(coarse: Coarse, queries: Float32, truth: Slots, probes: Sequence[int]) -> Iterator[_Trial]:
@@ -119,14 +142,6 @@ def _ranks(slots: Slots, scores: Float32, truth: Slots) -> list[int]:
 
 
 def _cheapest(coarse: Coarse, trials: Sequence[_Trial], *, k: int, aim: float) -> Depth:
-    lists, codes = len(coarse.centres), len(coarse.codes)
-    row = _COMPONENT_COST * coarse.encoder.dimension
-
-    def cost(depth: Depth) -> float:
-        # All lists are scanned in one go.
-        spans = depth.nprobe if depth.nprobe < lists else 1
-        return spans * _LIST_COST + codes * depth.nprobe / lists * _CODE_COST + row * depth.candidates
-
     found = [
         Depth(trial.nprobe, count, float((trial.ranks[:, :k] < count).mean()))
         for trial in trials
@@ -135,4 +150,8 @@ def _cheapest(coarse: Coarse, trials: Sequence[_Trial], *, k: int, aim: float) -
     ]
     good = [depth for depth in found if depth.recall >= aim]
     # Where codes do not reach the aim, every row is compared.
-    return min(good, key=cost) if good else Depth(len(coarse.centres), len(coarse.codes), 1.0)
+    return (
+        min(good, key=lambda depth: _cost(coarse, depth))
+        if good
+        else Depth(len(coarse.centres), len(coarse.codes), 1.0)
+    )
