@@ -5,21 +5,24 @@ python -m s3vectors_local.search.build FOLDER INDEX_ID
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from s3vectors_local.model import Float32, Index, Metric
 from s3vectors_local.search.coarse import Coarse, Slots
-from s3vectors_local.search.codes import WIDTH, Encoder, Float64, learned, quantised
+from s3vectors_local.search.codes import WIDTH, Codes, Encoder, Float64, learned, quantised
 from s3vectors_local.search.derived import FOLDER, DerivedFiles
 from s3vectors_local.search.partition import assigned, centroids, lists_for
 from s3vectors_local.search.tuning import QUERIES, Exact, Filtered, tuned
 from s3vectors_local.storage import records
 from s3vectors_local.storage.slab import Rows
 
+Room = Callable[[tuple[int, int], Any], npt.NDArray[np.int8]]
 COMPARED_BYTES: Final = 32 * 1024 * 1024
 """An index whose rows take no more than this is compared row by row: that takes about 2 ms."""
 _STALE_ROWS: Final = 5_000
@@ -27,6 +30,7 @@ _STALE_SHARE: Final = 6  # built anew when one row in so many has come or gone
 _SAMPLE: Final = 10_000
 _SELECTED: Final = 10  # the filter that is tried selects one row in so many
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
+_ENCODED_BYTES: Final = 1024 * 1024
 _PROJECTION_ROWS: Final = WIDTH  # projecting a query costs what comparing so many rows does
 _SAMPLED_AIM: Final = 0.99
 _LOWER_PRIORITY: Final = 10
@@ -36,15 +40,18 @@ def is_due(index: Index, coarse: Coarse | None) -> bool:
     """Tell whether an index should get a coarse index, or a new one."""
     if index.count * (4 * index.dimension + 24) <= COMPARED_BYTES:
         return False
-    if coarse is None or coarse.slab != index.slab:
+    if coarse is None or coarse.slab != index.slab or (coarse.whole is None and not coarse.encoder.is_whole):
         return True
     come = index.slots - coarse.end
     gone = len(coarse.codes) + come - index.count
     return come + gone > max(_STALE_ROWS, index.count // _STALE_SHARE)
 
 
-def build(index: Index, rows: Rows, dead: Slots) -> Coarse:
-    """Return a new coarse index of the rows in the slots of an index, tuned on rows of its own."""
+def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros) -> Coarse:
+    """Return a new coarse index of the rows in the slots of an index, tuned on rows of its own.
+
+    `room` gives the array, of int8 and full of zeros, that codes of all components are written to.
+    """
     alive = _alive(index, dead)
     encoder = chosen_encoder(rows, alive, index)
     generator = np.random.default_rng(index.generation)
@@ -54,16 +61,35 @@ def build(index: Index, rows: Rows, dead: Slots) -> Coarse:
     exact_filtered = Exact(rows[own]["data"], own, metric=index.metric)
     reduced = np.empty((len(alive), encoder.width), np.float32)
     penalties = np.zeros(len(alive), np.float32)
+    whole = None if encoder.is_whole else _empty(index, room)
     for start, slots in _blocks(alive, rows.dtype.itemsize):
         part = rows.take(slots)
         data = np.ascontiguousarray(part["data"])
         reduced[start : start + len(slots)] = encoder.reduced(data, part["norm"])
         penalties[start : start + len(slots)] = encoder.penalties(part["norm"])
+        if whole is not None:
+            _encode(encoder, data, part["norm"], slots, whole)
         exact.add(data, part["norm"], slots)
         among = np.isin(slots, filtered, assume_unique=True)
         exact_filtered.add(data[among], part["norm"][among], slots[among])
-    coarse = arranged(index, encoder, alive, reduced, penalties)
+    coarse = replace(arranged(index, encoder, alive, reduced, penalties), whole=whole)
     return tuned(coarse, rows[own]["data"], exact.nearest(), Filtered(filtered, exact_filtered.nearest()))
+
+
+def _empty(index: Index, room: Room) -> Codes:
+    values = room((index.slots, index.dimension), np.int8)
+    return Codes(values, np.zeros(index.slots, np.float32), np.zeros(index.slots, np.float32))
+
+
+def _encode(encoder: Encoder, data: Float32, norms: Float64, slots: Slots, into: Codes) -> None:
+    # A little at a time: what stays in the cache is encoded several times faster.
+    step = max(1, _ENCODED_BYTES // data[0].nbytes)
+    for start in range(0, len(data), step):
+        part = slice(start, start + step)
+        codes = encoder.encode_whole(data[part], norms[part])
+        into.values[slots[part]] = codes.values
+        into.scales[slots[part]] = codes.scales
+        into.penalties[slots[part]] = codes.penalties
 
 
 def chosen_encoder(rows: Rows, alive: Slots, index: Index) -> Encoder:
@@ -141,7 +167,7 @@ def main(folder: str, index_id: str) -> None:
         files = DerivedFiles(Path(folder) / FOLDER, schema.identity(c))
         rows = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
         dead = records.dead(c, index)
-    files.save(index, build(index, rows, dead))
+    files.save(index, build(index, rows, dead, room=lambda shape, _: files.room(index, shape)))
     store.close()
 
 

@@ -1,5 +1,6 @@
 """The coarse index of the rows that an index had at one time: codes in lists of near rows. It never changes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Final
@@ -7,9 +8,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from s3vectors_local.model import Float32
 from s3vectors_local.search.codes import Asked, Codes, Encoder
 
 Slots = npt.NDArray[np.int64]
+Take = Callable[[npt.NDArray[Any], Slots], npt.NDArray[Any]]
 Mask = npt.NDArray[np.bool_]
 _FIRST: Final = 10
 _DEEP: Final = 100
@@ -32,6 +35,15 @@ class Tuning:
     first: Depth
     deep: Depth
     scanned: Depth
+    kept: tuple[int, int] = (0, 0)
+    """How many candidates codes of all components leave for the exact comparison, for 10 results and for 100."""
+
+    def kept_for(self, k: int) -> int:
+        """Return how many candidates are left for k results."""
+        first, deep = self.kept
+        if k <= _FIRST:
+            return first
+        return ceil(first + (deep - first) * (k - _FIRST) / (_DEEP - _FIRST)) if k <= _DEEP else ceil(deep * k / _DEEP)
 
     def depth(self, k: int, *, lists: int) -> Depth:
         """Return how far to look for k results: between what was measured, or beyond it in proportion."""
@@ -80,6 +92,8 @@ class Coarse:
     places: npt.NDArray[np.int32]
     codes: Codes
     tuning: Tuning = _UNTUNED
+    whole: Codes | None = None
+    """Codes of all components, by slot: they choose which few of the candidates are compared exactly."""
 
     def summary(self) -> Summary:
         """Return what is told of it."""
@@ -103,6 +117,21 @@ class Coarse:
             return scores
         return self.codes.scores_at(query, places)
 
+    def closest(self, query: Float32, slots: Slots, *, k: int, take: Take) -> Slots:
+        """Return the few of some slots that are worth an exact comparison; `take` copies rows of codes."""
+        kept = self.tuning.kept_for(k)
+        if self.whole is None or not kept or len(slots) <= kept:
+            return slots
+        return slots[best(self.whole_scores(self.encoder.ask_whole(query), slots, take=take), kept)]
+
+    def whole_scores(self, query: Asked, slots: Slots, *, take: Take) -> Float32:
+        """Return the scores of slots by codes of all components, which there must be."""
+        whole = self.whole
+        if whole is None:
+            raise AssertionError("built without codes of all components")
+        codes = Codes(take(whole.values, slots), whole.scales.take(slots), whole.penalties.take(slots))
+        return codes.scores(query)
+
     def moved(self, to: Slots, *, slab: int, slots: int, generation: int) -> "Coarse":
         """Return it after a compaction: `to` has the new slot of each slot, -1 for one that is gone."""
         new = to[self.slots]
@@ -119,6 +148,7 @@ class Coarse:
             slots=new[kept].astype(np.int32),
             places=places,
             codes=self.codes.take(np.flatnonzero(kept)),
+            whole=None,  # as large as all else together: the next build makes them
         )
 
     def _spans(self, query: Asked, nprobe: int) -> list[tuple[int, int]]:

@@ -104,6 +104,26 @@ class Encoder:
         """Return what is subtracted from the scores of rows of these lengths."""
         return narrowed(norms**2 / 2) if self.metric is Metric.EUCLIDEAN else np.zeros(len(norms), np.float32)
 
+    @property
+    def is_whole(self) -> bool:
+        """True where codes are of all components."""
+        return self.projection is None and self.width == self.dimension
+
+    def encode_whole(self, rows: Float32, norms: Float64) -> Codes:
+        """Return codes of all components of rows, shape (n, dimension)."""
+        return quantised(self._whole(rows, norms), self.penalties(norms))
+
+    def ask_whole(self, query: Float32) -> Asked:
+        """Return a query to score codes of all components with."""
+        import numkong
+
+        norm = np.array([np.linalg.norm(query.astype(np.float64))])
+        codes = quantised(self._whole(query[None], norm), np.zeros(1, np.float32))
+        return Asked(numkong.dots_pack(codes.values), codes.scales[0], self.metric is Metric.EUCLIDEAN)
+
+    def _whole(self, rows: Float32, norms: Float64) -> Float32:
+        return rows if self.metric is Metric.EUCLIDEAN else _divided(rows, norms)
+
     def ask(self, query: Float32) -> Asked:
         """Return a query, shape (dimension,), to score codes with."""
         import numkong

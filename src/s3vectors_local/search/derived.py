@@ -5,10 +5,11 @@ other data, of another release or damaged is as good as none: it is built again.
 """
 
 import logging
+import mmap
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ _ALIGNED: Final = 64
 _CRC_DIGITS: Final = 8
 _HEADER_BYTES: Final = 64 * 1024
 _SUFFIX: Final = ".coarse"
+_WHOLE: Final = ".whole"
+_CHECKED_BYTES: Final = 1024**3  # of codes of all components; reading more would hold up the first query
 FOLDER: Final = "derived"
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -44,16 +47,24 @@ class DerivedFiles:
         path = self._path(index.id)
         unfinished = path.with_suffix(f".{os.getpid()}")
         try:
-            _write(unfinished, self._attributes(index, coarse), _arrays(coarse))
+            _write(unfinished, self._attributes(index, coarse) | _synced(coarse.whole), _arrays(coarse))
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+            self._remove_others(index.id)
+
+    def room(self, index: Index, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
+        """Return an array of zeros in a file, for the codes of all components of the coarse index to be saved."""
+        self._folder.mkdir(exist_ok=True)
+        path = self._folder / f"{index.id}-{index.generation}{_WHOLE}"
+        return np.memmap(path, np.int8, "w+", shape=shape)
 
     def load(self, index: Index) -> Coarse | None:
         """Return the coarse index of an index, None where there is none that can be used."""
         path = self._path(index.id)
         try:
             attributes, arrays = _read(path)
+            values = _read_whole(self._folder, attributes)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -61,7 +72,10 @@ class DerivedFiles:
             return None
         if not self._fits(attributes, index):
             return None
-        return _coarse(index, attributes, arrays)
+        coarse = _coarse(index, attributes, arrays)
+        if values is None:
+            return coarse
+        return replace(coarse, whole=Codes(values, arrays["whole.scales"], arrays["whole.penalties"]))
 
     def summary(self, index: Index) -> Summary | None:
         """Return what is told of a coarse index without reading it, None where there is none that can be used."""
@@ -72,15 +86,25 @@ class DerivedFiles:
 
     def keep_only(self, indexes: Mapping[int, Index]) -> None:
         """Remove what does not belong to these indexes as they are now; of a database that was restored, say."""
+        kept = set()
+        for index in indexes.values():
+            attributes = _header(self._path(index.id))
+            if self._fits(attributes, index):
+                kept |= {self._path(index.id).name, attributes.get("whole", {}).get("file")}
         for path in self._folder.glob("*"):
-            stem = path.stem
-            index = indexes.get(int(stem)) if path.suffix == _SUFFIX and stem.isdigit() else None
-            if index is None or not self._fits(_header(path), index):
+            if path.name not in kept:
                 path.unlink(missing_ok=True)
 
     def remove(self, index_id: int) -> None:
         """Remove the coarse index of an index."""
         self._path(index_id).unlink(missing_ok=True)
+        self._remove_others(index_id)
+
+    def _remove_others(self, index_id: int) -> None:
+        mine = _header(self._path(index_id)).get("whole", {}).get("file")
+        for path in self._folder.glob(f"{index_id}-*{_WHOLE}"):
+            if path.name != mine:
+                path.unlink(missing_ok=True)
 
     def _path(self, index_id: int) -> Path:
         return self._folder / f"{index_id}{_SUFFIX}"
@@ -107,6 +131,8 @@ def _arrays(coarse: Coarse) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {"starts": coarse.starts, "slots": coarse.slots, "places": coarse.places}
     for name, codes in (("centres", coarse.centres), ("codes", coarse.codes)):
         arrays |= {f"{name}.{part}": getattr(codes, part) for part in ("values", "scales", "penalties")}
+    if coarse.whole is not None:
+        arrays |= {"whole.scales": coarse.whole.scales, "whole.penalties": coarse.whole.penalties}
     if coarse.encoder.projection is not None:
         arrays["projection"] = coarse.encoder.projection
     return arrays
@@ -131,7 +157,9 @@ def _coarse(index: Index, attributes: Mapping[str, Any], arrays: Arrays) -> Coar
 
 
 def _tuning(attributes: Mapping[str, Any]) -> Tuning:
-    return Tuning(**{name: Depth(**depth) for name, depth in attributes["tuning"].items()})
+    told = dict(attributes["tuning"])
+    first, deep = told.pop("kept")
+    return Tuning(**{name: Depth(**depth) for name, depth in told.items()}, kept=(first, deep))
 
 
 def _write(path: Path, attributes: Mapping[str, Any], arrays: Arrays) -> None:
@@ -150,6 +178,31 @@ def _write(path: Path, attributes: Mapping[str, Any], arrays: Arrays) -> None:
         for name, array in arrays.items():
             file.seek(len(header) + contents[name]["offset"])
             file.write(np.ascontiguousarray(array).data)
+
+
+def _synced(whole: Codes | None) -> dict[str, Any]:
+    """Return what the header tells of the file that holds codes of all components."""
+    if whole is None:
+        return {}
+    values: Any = whole.values
+    values.flush()
+    crc = zlib.crc32(values.data) if values.nbytes <= _CHECKED_BYTES else None
+    return {"whole": {"file": Path(values.filename).name, "shape": values.shape, "crc": crc}}
+
+
+def _read_whole(folder: Path, attributes: Mapping[str, Any]) -> npt.NDArray[np.int8] | None:
+    """Return codes of all components, mapped into memory. Raises ValueError for a damaged file."""
+    whole = attributes.get("whole")
+    if whole is None:
+        return None
+    path, shape = folder / whole["file"], tuple(whole["shape"])
+    if path.stat().st_size != int(np.prod(shape)):
+        raise ValueError(f"{path.name} has another size")
+    values = np.memmap(path, np.int8, "r", shape=shape)
+    if whole["crc"] is not None and zlib.crc32(values.data) != whole["crc"]:
+        raise ValueError(f"the checksum of {path.name} differs")
+    values._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined] # noqa: SLF001 - NumPy gives no other way
+    return values
 
 
 def _header(path: Path) -> dict[str, Any]:

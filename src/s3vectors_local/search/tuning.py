@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ _FIRST_AIM: Final = 0.998
 _DEEP_AIM: Final = 0.97
 _PROBES: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 _CANDIDATES: Final = (30, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1_100, 1_600, 2_200, 3_200, 4_500, 6_400)
+_KEPT: Final = (15, 20, 30, 40, 60, 80, 120, 160, 240, 400, 800)
+_KEPT_AIM: Final = 0.9995  # of the neighbours among the candidates
 _FAR: Final = np.iinfo(np.int64).max
 # Microseconds on a common machine: what a list, a code of it, and a component that is compared exactly cost.
 _LIST_COST: Final = 1.0
@@ -92,7 +94,33 @@ def tuned(coarse: Coarse, queries: Float32, truth: Slots, filtered: Filtered) ->
             key=lambda depth: depth.candidates,
         ),
     )
-    return replace(coarse, tuning=tuning)
+    tuned_ = replace(coarse, tuning=tuning)
+    return replace(tuned_, tuning=replace(tuning, kept=_kept(tuned_, queries, truth)))
+
+
+def _kept(coarse: Coarse, queries: Float32, truth: Slots) -> tuple[int, int]:
+    """Return how many candidates codes of all components must leave, 0 and 0 where they would lose too many."""
+    if coarse.whole is None:
+        return 0, 0
+    first = _least_kept(coarse, queries, truth, coarse.tuning.first, _FIRST)
+    deep = _least_kept(coarse, queries, truth, coarse.tuning.deep, _DEEP)
+    return (first, deep) if first and deep else (0, 0)
+
+
+def _least_kept(coarse: Coarse, queries: Float32, truth: Slots, depth: Depth, k: int) -> int:
+    ranks: list[int] = []
+    for query, nearest in zip(queries, truth, strict=True):
+        slots, scores = coarse.probed(coarse.encoder.ask(query), nprobe=depth.nprobe, without=None)
+        slots = slots[best(scores, min(depth.candidates, _CANDIDATES[-1]))]
+        whole = coarse.whole_scores(coarse.encoder.ask_whole(query), slots, take=_taken)
+        found = _ranks(slots, whole, nearest[:k])
+        ranks += [rank for rank in found if rank != _FAR]
+    good = [kept for kept in _KEPT if kept >= k and np.mean(np.array(ranks) < kept) >= _KEPT_AIM]
+    return good[0] if good else 0
+
+
+def _taken(values: npt.NDArray[Any], slots: Slots) -> npt.NDArray[Any]:
+    return values.take(slots, axis=0)
 
 
 def _worthwhile(coarse: Coarse, queries: Float32, truth: Slots) -> Iterator[_Trial]:

@@ -58,7 +58,7 @@ class View:
             count, total, nprobe = depth.candidates, self.index.count, depth.nprobe
         else:
             count, total, nprobe = coarse.tuning.scan_depth(k), len(matching), 0
-        if count * _WORTH > total:
+        if min(count, coarse.tuning.kept_for(k) or count) * _WORTH > total:
             return None
         asked = coarse.encoder.ask(query)
         if matching is None:
@@ -68,7 +68,10 @@ class View:
             scores = coarse.selected(asked, slots)
         later, later_scores = self._tail(coarse.end, asked, matching)
         slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
-        return slots[best(scores, count)]
+        slots = slots[best(scores, count)]
+        # What came since the build has no codes of all components: it is compared exactly.
+        old, new = slots[slots < coarse.end], slots[slots >= coarse.end]
+        return np.concatenate([coarse.closest(query, old, k=k, take=_gather), new])
 
     def _probed(self, coarse: Coarse, asked: Asked, nprobe: int, wanted: int) -> tuple[Slots, Float32]:
         """Look into the nearest lists; into more of them where these hold fewer rows than are wanted."""

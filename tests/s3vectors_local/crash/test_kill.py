@@ -58,9 +58,9 @@ def work(folder, seed):
 for line in sys.stdin:
     writer = os.fork()
     if not writer:
+        say(["writer", os.getpid()])
         work(Path(sys.argv[1]), int(line))
         os._exit(0)
-    say(["writer", writer])
     os.waitpid(writer, 0)
     say("killed")
 """
