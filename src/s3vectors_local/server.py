@@ -1,4 +1,4 @@
-"""The engine over HTTP: a bare ASGI application over the wire table. Engine work runs in threads."""
+"""The engine over HTTP: a bare ASGI application over the wire table. What may take long runs in threads."""
 
 import asyncio
 import os
@@ -20,6 +20,7 @@ from s3vectors_local.errors import (
     UnsupportedMediaTypeException,
 )
 from s3vectors_local.operations import Call, Reply, answer, oversized, refusal
+from s3vectors_local.pace import Pace
 
 Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -31,7 +32,7 @@ _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 def default_concurrency() -> int:
     """Return how many requests are in the engine at once where nobody says."""
-    return min(32, (os.cpu_count() or 1) + 4)
+    return min(32, (os.cpu_count() or 1) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class _Server:
             running=options.max_concurrency,
             waiting=_WAITING * options.max_concurrency,
         )
+        self._pace = Pace()
         self._metrics = telemetry.Metrics()
 
     def close(self) -> None:
@@ -119,9 +121,18 @@ class _Server:
                 page = _PAGES.get(call.path) if call.method in {"GET", "HEAD"} else None
                 if page is not None:
                     return await page(self, whole, headers)
-                return await self._admission.run(self._work, whole, headers)
+                if self._pace.admits(whole):
+                    return self._timed(whole, headers)
+                return await self._admission.run(self._timed, whole, headers)
         except (RequestTimeoutException, TooManyRequestsException) as error:
             return _Outcome(_later(error))
+
+    def _timed(self, call: Call, headers: Headers) -> _Outcome:
+        begun = time.perf_counter()
+        try:
+            return self._work(call, headers)
+        finally:
+            self._pace.note(call, time.perf_counter() - begun)
 
     def _work(self, call: Call, headers: Headers) -> _Outcome:
         try:
