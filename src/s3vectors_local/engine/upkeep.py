@@ -153,7 +153,9 @@ class Upkeep:
 
     def _build_here(self, index: Index) -> None:
         with self._store.read() as c:
-            rows = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+            rows = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(
+                index.slots, in_order=True
+            )
             dead = records.dead(c, index)
         self._adopt(index.id, build(index, rows, dead))
 

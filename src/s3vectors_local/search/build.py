@@ -165,7 +165,7 @@ def main(folder: str, index_id: str) -> None:
     with store.read() as c:
         index = next(each for each in catalogue.all_indexes(c) if each.id == int(index_id))
         files = DerivedFiles(Path(folder) / FOLDER, schema.identity(c))
-        rows = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+        rows = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots, in_order=True)
         dead = records.dead(c, index)
     files.save(index, build(index, rows, dead, room=lambda shape, _: files.room(index, shape)))
     store.close()

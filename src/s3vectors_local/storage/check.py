@@ -66,7 +66,7 @@ def _rule_faults(c: sqlite3.Connection) -> Iterator[str]:
 def _row_faults(c: sqlite3.Connection, slabs: Slabs) -> Iterator[str]:
     for index in catalogue.all_indexes(c):
         try:
-            rows = slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+            rows = slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots, in_order=True)
         except SlabGone as error:
             yield f"the rows of index {index.id} are not there (verify again if it was compacted meanwhile): {error}"
             continue

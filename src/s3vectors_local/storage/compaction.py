@@ -37,7 +37,7 @@ def compact(store: Store, index: Index) -> Move | None:
     """
     new = store.slabs.slab(index.id, index.slab + 1, dimension=index.dimension)
     with store.read() as c:
-        old = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+        old = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots, in_order=True)
         gone = records.dead(c, index)
     try:
         with store.guarded():
@@ -57,7 +57,7 @@ def _finish(store: Store, c: sqlite3.Connection, before: Index, new: Slab, move:
     if row is None or row[0] != before.slab:
         return None
     slots = row[1]
-    rows = store.slabs.slab(before.id, before.slab, dimension=before.dimension).read(slots)
+    rows = store.slabs.slab(before.id, before.slab, dimension=before.dimension).read(slots, in_order=True)
     died = records.dead(c, before, since=before.generation)
     longer = np.concatenate([move.to, np.full(slots - before.slots, -1)])
     move = _copied(rows, new, _alive(died, before.slots, slots), Move(move.number, move.slots, longer))

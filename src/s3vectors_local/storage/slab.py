@@ -62,8 +62,11 @@ class Slab(Protocol):
     def append(self, slot: int, new: Rows) -> None:
         """Write rows from a slot on; when it returns they survive a loss of power. Raises OSError."""
 
-    def read(self, slots: int) -> Rows:
-        """Return the rows of the first so many slots, perhaps more, not to be written to. Raises SlabGone, OSError."""
+    def read(self, slots: int, *, in_order: bool = False) -> Rows:
+        """Return the rows of the first so many slots, perhaps more, not to be written to.
+
+        `in_order`: all of them will be read, one after another. Raises SlabGone, OSError.
+        """
 
 
 class FileSlab:
@@ -89,7 +92,7 @@ class FileSlab:
         if not slot:  # not "if it was made here": a process that made it may have ended before this
             sync_folder(self._path.parent)
 
-    def read(self, slots: int) -> Rows:
+    def read(self, slots: int, *, in_order: bool = False) -> Rows:
         """Map the file into memory: rows are read from the disk when they are touched."""
         if not slots:
             return np.empty(0, self._type)
@@ -101,7 +104,8 @@ class FileSlab:
             size = self._check(file.fileno(), slots)
             # Of the whole file, so that rows written later are seen through the same map.
             mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-        mapped.madvise(mmap.MADV_RANDOM)
+        # Else every row that is touched would have its neighbours read too.
+        mapped.madvise(mmap.MADV_SEQUENTIAL if in_order else mmap.MADV_RANDOM)
         return np.frombuffer(mapped, self._type, count=size // self._type.itemsize)
 
     def _check(self, file: int, slots: int) -> int:
@@ -127,7 +131,7 @@ class MemorySlab:
             self._rows = grown
         self._rows[slot:end] = new
 
-    def read(self, slots: int) -> Rows:
+    def read(self, slots: int, *, in_order: bool = False) -> Rows:  # noqa: ARG002 - as FileSlab
         """Return the memory itself, as it is now."""
         return self._rows if slots else self._rows[:0]
 
