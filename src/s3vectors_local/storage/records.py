@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from s3vectors_local import limits
 from s3vectors_local.model import Index, NewVector, StoredVector
@@ -71,10 +72,19 @@ def get(
 
 def described(c: sqlite3.Connection, ids: Sequence[int], *, metadata: bool) -> list[tuple[str, bytes | None]]:
     """Return the keys of record ids, and their metadata where asked for."""
-    parts = "filterable, other" if metadata else "NULL, NULL"
-    sql = f"SELECT id, key, {parts} FROM records WHERE id IN ({','.join('?' * len(ids))})"  # noqa: S608 - of this text alone
-    found = {id_: (key, codec.join(*texts) if metadata else None) for id_, key, *texts in c.execute(sql, ids)}
+    found = _with_metadata(c, ids) if metadata else _keys(c, ids)
     return [found[id_] for id_ in ids]
+
+
+def _keys(c: sqlite3.Connection, ids: Sequence[int]) -> dict[int, tuple[str, bytes | None]]:
+    # As one row: a thread that steps through rows lets go of the interpreter at each.
+    sql = f"SELECT json_group_array(json_array(id, key)) FROM records WHERE id IN ({_marks(ids)})"  # noqa: S608 - marks
+    return {id_: (key, None) for id_, key in orjson.loads(c.execute(sql, ids).fetchone()[0])}
+
+
+def _with_metadata(c: sqlite3.Connection, ids: Sequence[int]) -> dict[int, tuple[str, bytes | None]]:
+    sql = f"SELECT id, key, filterable, other FROM records WHERE id IN ({_marks(ids)})"  # noqa: S608 - marks
+    return {id_: (key, codec.join(*texts)) for id_, key, *texts in c.execute(sql, ids)}
 
 
 def page(  # noqa: PLR0913 - all of them change what is on the page
@@ -134,9 +144,15 @@ def documents(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, bytes]
 
 
 def _places(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> dict[str, _Place]:
-    sql = "SELECT id, slot FROM records WHERE index_id = ? AND key = ?"
-    found = ((key, c.execute(sql, (index.id, key)).fetchone()) for key in keys)
-    return {key: _Place(*row) for key, row in found if row}
+    # In one statement: between two of them other threads may keep the interpreter.
+    wanted = list(keys)
+    sql = f"SELECT key, id, slot FROM records WHERE index_id = ? AND key IN ({_marks(wanted)})"  # noqa: S608 - marks
+    found = {key: _Place(record, slot) for key, record, slot in c.execute(sql, (index.id, *wanted))}
+    return {key: found[key] for key in wanted if key in found}
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _bury(c: sqlite3.Connection, index: Index, places: Iterable[_Place]) -> None:
