@@ -66,12 +66,12 @@ def test_reader_beside_compaction(folder: Path, monkeypatch: pytest.MonkeyPatch)
     with open_engine(folder) as writer, open_engine(folder, read_only=True) as reader:
         due: list[bool] = []
 
-        def read(slab: FileSlab, slots: int) -> Rows:
+        def read(slab: FileSlab, slots: int, **how: bool) -> Rows:
             if due:
                 due.clear()
                 _put(writer, 20, round_=3)
                 writer.compact("demo", "flat")
-            return real(slab, slots)
+            return real(slab, slots, **how)
 
         monkeypatch.setattr(FileSlab, "read", read)
         calls: list[Call] = [
