@@ -1,0 +1,120 @@
+"""Codes of all components: they choose what is compared exactly, lose nothing that was measured, and can go missing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s3vectors_local.engine import Engine, open_engine
+from s3vectors_local.model import Float32, Metric, NewIndex, NewVector, Query
+from s3vectors_local.search.coarse import Depth, Tuning
+
+WIDE = 500
+COUNT = 3_000
+
+
+def _rows(seed: int, count: int) -> Float32:
+    """Return rows whose first components hold the most, in groups."""
+    generator = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).standard_normal((60, WIDE))
+    fall = (1 + np.arange(WIDE) / 40) ** -0.5
+    which = generator.integers(0, 60, count)
+    return ((centres[which] + 0.7 * generator.standard_normal((count, WIDE))) * fall).astype(np.float32)
+
+
+def _filled(path: Path | None, rows: Float32, metric: Metric) -> Engine:
+    engine = open_engine(path)
+    engine.create_bucket("demo")
+    engine.create_index("demo", NewIndex("wide", WIDE, metric))
+    for start in range(0, len(rows), 500):
+        part = [NewVector(f"k{start + n}", row, {"n": start + n}) for n, row in enumerate(rows[start : start + 500])]
+        engine.put_vectors("demo", "wide", part)
+    engine.build("demo", "wide")
+    return engine
+
+
+def _recall(engine: Engine, rows: Float32, queries: Float32, metric: Metric, k: int) -> float:
+    found = 0
+    for query in queries:
+        if metric is Metric.COSINE:
+            order = np.argsort(-(rows @ query) / np.linalg.norm(rows, axis=1), kind="stable")
+        else:
+            order = np.argsort(((rows.astype(np.float64) - query) ** 2).sum(axis=1), kind="stable")
+        page, _ = engine.query_vectors("demo", "wide", Query(query, k))
+        found += len({hit.key for hit in page.items} & {f"k{n}" for n in order[:k].tolist()})
+    return found / (k * len(queries))
+
+
+def _coarse(engine: Engine) -> Any:
+    return engine._search.coarse(engine.get_index("demo", "wide"))
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_they_lose_nothing(metric: Metric) -> None:
+    """Few rows are compared exactly, and recall stays at the target, for ten results and for a hundred."""
+    rows, queries = _rows(1, COUNT), _rows(2, 50)
+    with _filled(None, rows, metric) as engine:
+        coarse = _coarse(engine)
+        first, deep = coarse.tuning.kept
+        assert 10 <= first < coarse.tuning.first.candidates
+        assert deep >= 100
+        assert _recall(engine, rows, queries, metric, 10) >= 0.99
+        assert _recall(engine, rows, queries, metric, 100) >= 0.95
+
+
+def test_where_they_would_lose() -> None:
+    """Far from the origin 8 bits tell neighbours no longer apart: this is measured, and they are not used."""
+    rows = _rows(1, COUNT) + 5_000
+    with _filled(None, rows, Metric.EUCLIDEAN) as engine:
+        assert _coarse(engine).tuning.kept == (0, 0)
+        assert _recall(engine, rows, rows[:30] + np.float32(0.01), Metric.EUCLIDEAN, 10) >= 0.99
+
+
+def test_rows_after_the_build_have_none() -> None:
+    """What came after the build is compared exactly, and found beside what came before."""
+    rows, later = _rows(1, COUNT), _rows(3, 200)
+    with _filled(None, rows, Metric.COSINE) as engine:
+        engine.put_vectors("demo", "wide", [NewVector(f"k{COUNT + n}", row) for n, row in enumerate(later)])
+        assert _recall(engine, np.concatenate([rows, later]), _rows(4, 30), Metric.COSINE, 10) >= 0.98
+        for number in (0, 77, 199):
+            page, _ = engine.query_vectors("demo", "wide", Query(later[number], 1))
+            assert [hit.key for hit in page.items] == [f"k{COUNT + number}"]
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut", "flipped"])
+def test_their_file_is_never_needed(tmp_path: Path, damage: str) -> None:
+    """Without them, or with damaged ones, the coarse index is as good as none: every row is compared."""
+    rows, queries = _rows(1, COUNT), _rows(2, 20)
+    _filled(tmp_path, rows, Metric.COSINE).close()
+    (path,) = (tmp_path / "derived").glob("*.whole")
+    content = path.read_bytes()
+    if damage == "deleted":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(content[:-1])
+    else:
+        path.write_bytes(content[:-99] + bytes([content[-99] ^ 1]) + content[-98:])
+    with open_engine(tmp_path, read_only=True) as engine:
+        assert _coarse(engine) is None
+        assert _recall(engine, rows, queries, Metric.COSINE, 10) == 1.0
+
+
+def test_one_file_an_index(tmp_path: Path) -> None:
+    """A new build takes the place of the one before; deleting the index removes both files; so does a start."""
+    with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
+        engine.delete_vectors("demo", "wide", ["k1", "k2"])
+        engine.build("demo", "wide")
+        assert sorted(path.suffix for path in (tmp_path / "derived").iterdir()) == [".coarse", ".whole"]
+        engine.delete_index("demo", "wide")
+        assert list((tmp_path / "derived").iterdir()) == []
+    (tmp_path / "derived" / "7-9.whole").write_bytes(b"left by a build that did not end")
+    open_engine(tmp_path).close()
+    assert list((tmp_path / "derived").iterdir()) == []
+
+
+def test_between_what_was_measured() -> None:
+    """How many are kept grows with k: between what was measured for 10 and for 100, and beyond in proportion."""
+    depth = Depth(1, 1, 1)
+    tuning = Tuning(depth, depth, depth, kept=(15, 150))
+    assert [tuning.kept_for(k) for k in (1, 10, 55, 100, 200)] == [15, 15, 83, 150, 300]
