@@ -20,6 +20,7 @@ import orjson
 from s3vectors_local.model import Index, Metric
 from s3vectors_local.search.coarse import Coarse, Depth, Summary, Tuning
 from s3vectors_local.search.codes import Codes, Encoder
+from s3vectors_local.storage.files import read_ahead
 
 _log = logging.getLogger(__name__)
 _FORMAT: Final = "s3vectors-local coarse 1"
@@ -201,6 +202,7 @@ def _read_whole(folder: Path, attributes: Mapping[str, Any]) -> npt.NDArray[np.i
     values = np.memmap(path, np.int8, "r", shape=shape)
     if whole["crc"] is not None and zlib.crc32(values.data) != whole["crc"]:
         raise ValueError(f"the checksum of {path.name} differs")
+    read_ahead(path)
     values._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined] # noqa: SLF001 - NumPy gives no other way
     return values
 

@@ -20,6 +20,7 @@ from s3vectors_local.storage.slab import Slab
 
 _VIEWS: Final = 256  # indexes whose views are kept: each may hold a file open
 _ENCODED: Final = 4_096  # rows at a time
+_READ_AHEAD: Final = 32 * 1024 * 1024  # bytes: less is read soon enough
 
 Loader = Callable[[Index], Coarse | None]
 
@@ -135,6 +136,8 @@ def _brought_up(c: sqlite3.Connection, slab: Slab, index: Index, old: View | Non
 
 def _first(c: sqlite3.Connection, slab: Slab, index: Index) -> View:
     rows = slab.read(index.slots)
+    if rows.nbytes > _READ_AHEAD:
+        slab.read_ahead()
     dead = np.zeros(index.slots, np.bool_)
     dead[records.dead(c, index)] = True
     return View(index, rows, dead)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from s3vectors_local.errors import EngineError
 from s3vectors_local.model import Float32
+from s3vectors_local.storage import files
 from s3vectors_local.storage.files import check_writable, sync, sync_folder
 
 Rows = npt.NDArray[Any]
@@ -62,6 +63,9 @@ class Slab(Protocol):
     def append(self, slot: int, new: Rows) -> None:
         """Write rows from a slot on; when it returns they survive a loss of power. Raises OSError."""
 
+    def read_ahead(self) -> None:
+        """Have all rows read into memory in the background, where there is room."""
+
     def read(self, slots: int, *, in_order: bool = False) -> Rows:
         """Return the rows of the first so many slots, perhaps more, not to be written to.
 
@@ -91,6 +95,10 @@ class FileSlab:
             os.close(file)
         if not slot:  # not "if it was made here": a process that made it may have ended before this
             sync_folder(self._path.parent)
+
+    def read_ahead(self) -> None:
+        """Ask the system for the file."""
+        files.read_ahead(self._path)
 
     def read(self, slots: int, *, in_order: bool = False) -> Rows:
         """Map the file into memory: rows are read from the disk when they are touched."""
@@ -130,6 +138,9 @@ class MemorySlab:
             grown[:slot] = self._rows[:slot]
             self._rows = grown
         self._rows[slot:end] = new
+
+    def read_ahead(self) -> None:
+        """Do nothing: it is in memory."""
 
     def read(self, slots: int, *, in_order: bool = False) -> Rows:  # noqa: ARG002 - as FileSlab
         """Return the memory itself, as it is now."""
