@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from bench.nested import Floats, Ints, Nested
 
 CACHE = Path(__file__).parent / ".cache"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import nan
 
 import numpy as np
+
 from bench.dataset import Dataset, asked_tag, tags
 
 TIE = 2e-6

@@ -13,6 +13,7 @@ from http.client import HTTPException
 from typing import Any, Protocol
 
 import numpy as np
+
 from bench.contenders.contender import metadata
 from bench.contenders.engine_inside import BUCKET, INDEX
 from bench.dataset import Dataset

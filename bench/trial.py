@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from bench import memory
 from bench.contenders import Contender, make
 from bench.contenders.contender import Settings

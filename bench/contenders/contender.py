@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 import numpy as np
+
 from bench.dataset import FILTERED, Dataset, tags
 from bench.nested import Floats, Ints
 

@@ -6,7 +6,6 @@ from typing import Any
 from bench.contenders.contender import Built, Contender, Settings, Stopwatch, Where, batches, metadata
 from bench.dataset import Dataset
 from bench.nested import Floats
-
 from s3vectors_local import Engine, open_engine
 from s3vectors_local.model import Metric, NewIndex, NewVector, Query
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+
 from bench.contenders.contender import Built, Contender, Settings, Stopwatch, batches, columns
 from bench.dataset import FILTERED, Dataset
 from bench.nested import Floats, Ints

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from bench.contenders.contender import Built, Contender, Settings, Stopwatch, batches, columns
 from bench.dataset import Dataset
 from bench.nested import Ints

@@ -7,11 +7,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+
+from bench import dataset, loadreport, plot, report
 from bench.dataset import FILTERED, SELECTIONS, asked_tag, from_file, synthetic, tags
 from bench.recall import Judge
 from bench.steps import Failed, Step
-
-from bench import dataset, loadreport, plot, report
 
 
 @pytest.fixture(autouse=True)
