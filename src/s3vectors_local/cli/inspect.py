@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from s3vectors_local.cli.options import DAMAGED, all_indexes, as_json, data, opened, show
+from s3vectors_local.cli.options import DAMAGED, UNUSABLE, all_indexes, as_json, data, fail, opened, show
 
 if TYPE_CHECKING:
     from s3vectors_local.engine import Engine
@@ -48,6 +48,10 @@ def compact(data: Path, as_json: bool) -> None:
 
     No server may write meanwhile.
     """
+    from s3vectors_local.storage.store import FILE_NAME
+
+    if not (data / FILE_NAME).is_file():  # else a mistyped name would make a new, empty folder
+        fail(f"there is no data in {data}", UNUSABLE)
     before = _size(data)
     with opened(data) as engine:
         for index in all_indexes(engine):

@@ -69,7 +69,9 @@ class Upkeep:
     def state(self, index: Index) -> SearchState:
         """Return how an index is searched. No coarse index is read for it but its head."""
         dead = index.slots - index.count
-        summary = self.search.summary(index) or (None if self._files is None else self._files.summary(index))
+        summary = self.search.summary(index)
+        if summary is None and self._files is not None and not self.search.has_looked(index):
+            summary = self._files.summary(index)
         if summary is None:
             return SearchState(1.0, dead=dead)
         depth = summary.tuning.first

@@ -80,6 +80,12 @@ class Search:
         coarse = kept.coarse if kept else None
         return coarse.summary() if coarse and coarse.slab == index.slab else None
 
+    def has_looked(self, index: Index) -> bool:
+        """Tell whether it is known if there is a coarse index that can be used."""
+        with self._lock:
+            kept = self._kept.get(index.id)
+        return kept is not None and kept.loaded
+
     def forget(self, index_id: int) -> None:
         """Drop what is known of an index."""
         with self._lock:

@@ -107,6 +107,13 @@ def test_compact(folder: Path) -> None:
         assert engine.verify() == []
 
 
+def test_compact_nothing(tmp_path: Path) -> None:
+    """A folder without data is an error, and stays as it is."""
+    result = _run("compact", "--data", tmp_path / "typo")
+    assert (result.exit_code, list(tmp_path.iterdir())) == (4, [])
+    assert "there is no data in" in result.stderr
+
+
 def test_verify_damage(folder: Path) -> None:
     """`verify` ends with 1 and tells the damage."""
     connection = sqlite3.connect(folder / FILE_NAME)

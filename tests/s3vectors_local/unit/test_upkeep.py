@@ -170,6 +170,9 @@ def test_derived_files_are_never_needed(tmp_path: Path, damage: str, caplog: pyt
         path.write_bytes(content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:])
     else:
         path.write_bytes(b"{}\n" * 100)
+    with open_engine(tmp_path, read_only=True) as engine:
+        assert _keys(engine) == expected
+        assert not _state(engine).lists  # told as it is searched, not as the file claims
     with open_engine(tmp_path) as engine:
         assert _keys(engine) == expected
         assert engine.verify() == []
