@@ -63,6 +63,8 @@ class Segment:
     """What can be read or heard in it (content, caption, transcript, tags, file name); may be empty."""
     image: bytes | None = None
     """JPEG of the image, the page or the keyframe, at most 768 pixels on its longer side."""
+    clip: bytes | None = None
+    """The seconds themselves as a small file (MP4 for video, MP3 or WAV for audio), where the reader was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,23 @@ NestorError
 ├── MissingExtra            an optional part is not installed; says the command that installs it
 ├── EmbedderMismatch        the indexes were filled by another embedder
 ├── EmbeddingFailed         the embedder refused or failed
+│   ├── EmbedderUnavailable     throttled, or for the moment not there: try again
+│   └── SegmentsRefused         some segments cannot be embedded; carries the embeddings of the others
+├── ObjectsError            the object store answered with an error
+│   └── ObjectMissing           there is no such object
 ├── VectorsError            the vector store answered with an error
 │   ├── VectorsUnavailable      throttled, or for the moment not there: try again
 │   └── VectorsDenied           the credentials do not allow it
 └── HomeUnusable            the home cannot be read or written: no permission, no space
     └── HomeBusy                another process is writing to it
 """
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class NestorError(Exception):
@@ -60,6 +71,40 @@ class EmbedderMismatch(NestorError):
 
 class EmbeddingFailed(NestorError):
     """The embedder refused or failed."""
+
+
+class EmbedderUnavailable(EmbeddingFailed):
+    """The embedder throttled the call or is for the moment not there."""
+
+    retryable = True
+
+
+class SegmentsRefused(EmbeddingFailed):
+    """Some segments cannot be embedded, whatever is tried: content that is blocked or cannot be read.
+
+    `reasons` tells by position in the batch why; `embeddings`, shape (n, 3072), holds the others, and zeros where
+    there is a reason.
+    """
+
+    def __init__(self, message: str, *, reasons: Mapping[int, str], embeddings: "NDArray[np.float32]") -> None:
+        """Keep what could be embedded beside the text."""
+        super().__init__(message)
+        self.reasons = dict(reasons)
+        self.embeddings = embeddings
+
+
+class ObjectsError(NestorError):
+    """The object store answered with an error. `code` is the service's own, such as AccessDenied."""
+
+    def __init__(self, message: str, *, code: str, retryable: bool = False) -> None:
+        """Keep the service's code beside the text."""
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+
+
+class ObjectMissing(ObjectsError):
+    """There is no such object."""
 
 
 class VectorsError(NestorError):

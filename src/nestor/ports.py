@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from nestor.domain import Embedding, Filter, Hit, Manifest, Metadata, Segment
@@ -99,4 +100,49 @@ class Thumbnails(Protocol):
 
     def delete(self, object_id: str, *, from_index: int = 0) -> None:
         """Remove the pictures of the asset from that segment on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What an object store says about one object."""
+
+    size: int
+    """Bytes."""
+    etag: str
+    """Changes whenever the content does."""
+    content_type: str = ""
+    modified_at: float = 0.0
+    """Epoch seconds."""
+
+
+class Objects(Protocol):
+    """Objects by bucket and key, as S3 keeps them. Every method raises ObjectsError, ObjectMissing among them."""
+
+    def info(self, uri: str) -> ObjectInfo:
+        """Return what is known of the object at `s3://bucket/key`."""
+        ...
+
+    def get(self, uri: str) -> bytes:
+        """Return the whole object."""
+        ...
+
+    def lines(self, uri: str) -> Iterator[bytes]:
+        """Yield the lines of the object one by one, without holding all of it."""
+        ...
+
+    def put(self, uri: str, content: bytes, *, content_type: str = "application/octet-stream") -> None:
+        """Store the object whole, replacing an older one."""
+        ...
+
+    def download(self, uri: str, path: Path, *, etag: str) -> None:
+        """Write the object into a file; ObjectMissing when it is no longer the one of that ETag."""
+        ...
+
+    def delete(self, uri: str) -> None:
+        """Remove the object; an absent one is ignored."""
+        ...
+
+    def keys(self, uri: str) -> Iterator[str]:
+        """Yield the keys below the prefix `s3://bucket/prefix`, in order."""
         ...
