@@ -1,22 +1,27 @@
 """What an engine does beside its callers: coarse indexes are built, and slabs without their dead rows are made.
 
 One thread looks at the indexes that were written to; a coarse index on disk is built by a process of its own, so that
-no query waits for it. Failures are logged and tried again after later writes: everything is found without any of this.
+no query waits for it, and extended in place by what comes later. An engine that only reads follows what the writer
+makes. Failures are logged and tried again after later writes: everything is found without any of this.
 """
 
 import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from s3vectors_local.errors import EngineError, StoreFailed
 from s3vectors_local.model import Index, SearchState
 from s3vectors_local.search import Search
 from s3vectors_local.search.build import COMPARED_BYTES, build, is_due
-from s3vectors_local.search.coarse import Coarse
+from s3vectors_local.search.coarse import Coarse, Room
 from s3vectors_local.search.derived import DerivedFiles
+from s3vectors_local.search.extension import extended, is_extension_due
 from s3vectors_local.storage import Store, catalogue, compaction, records
 
 _log = logging.getLogger(__name__)
@@ -34,6 +39,7 @@ class Upkeep:
         self._files = files
         self._folder = folder
         self._noticed: set[int] = set()
+        self._watched: dict[int, tuple[int, int] | None] = {}
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -43,7 +49,12 @@ class Upkeep:
 
     def load(self, index: Index) -> Coarse | None:
         """Return the coarse index that is kept of an index, None where there is none to use; then look at it soon."""
-        coarse = None if self._files is None else self._files.load(index)
+        if self._files is None:
+            self.notice(index)
+            return None
+        if self._store.read_only:
+            self._watch(index, self._files)
+        coarse = self._files.load(index)
         if coarse is None and not self._store.read_only:
             self.notice(index)
         return coarse
@@ -54,9 +65,7 @@ class Upkeep:
             return
         with self._lock:
             self._noticed.add(index.id)
-            if self._thread is None and not self._stopped.is_set():
-                self._thread = threading.Thread(target=self._look, name="upkeep", daemon=True)
-                self._thread.start()
+            self._start(self._look)
         self._wake.set()
 
     def forget(self, index: Index) -> None:
@@ -108,10 +117,15 @@ class Upkeep:
                 self._build_beside(self._folder, self._files, index)
 
     def refresh(self, index_id: int) -> None:
-        """Build the coarse index of an index now if that is due. Raises StoreFailed."""
+        """Build the coarse index of an index now, or extend it, if that is due. Raises StoreFailed."""
         index = self._index(index_id)
-        if index is not None and is_due(index, self.search.coarse(index)):
+        coarse = None if index is None else self.search.coarse(index)
+        if index is None:
+            return
+        if is_due(index, coarse):
             self.build(index_id)
+        elif coarse is not None and is_extension_due(index, coarse):
+            self._extend(index_id, coarse)
 
     def compact(self, index_id: int) -> None:
         """Give an index a slab without dead rows. Raises StoreFailed."""
@@ -123,10 +137,37 @@ class Upkeep:
                 return
             coarse = self.search.coarse(index)
             if coarse is not None:
-                moved = coarse.moved(move.to, slab=move.number, slots=move.slots, generation=after.generation)
-                if self._files is not None:
-                    self._files.save(after, moved)
-                self._adopt(index_id, moved)
+                where = {"slab": move.number, "slots": move.slots, "generation": after.generation}
+                self._keep(after, coarse.moved(move.to, **where, room=self._room(after)))
+
+    def _start(self, target: Callable[[], None]) -> None:
+        if self._thread is None and not self._stopped.is_set():
+            self._thread = threading.Thread(target=target, name="upkeep", daemon=True)
+            self._thread.start()
+
+    def _watch(self, index: Index, files: DerivedFiles) -> None:
+        """Look from now on whether another process, the writer, saves another coarse index of an index."""
+        with self._lock:
+            self._watched[index.id] = files.signature(index.id)
+            self._start(lambda: self._follow(files))
+
+    def _follow(self, files: DerivedFiles) -> None:
+        while not self._stopped.wait(_PAUSE):
+            for index_id, known in list(self._watched.items()):
+                if (found := files.signature(index_id)) in {None, known}:
+                    continue
+                self._watched[index_id] = found
+                try:
+                    self._load_again(index_id, files)
+                except (EngineError, OSError) as error:
+                    _log.warning("the coarse index of index %d could not be read again: %s", index_id, error)
+
+    def _load_again(self, index_id: int, files: DerivedFiles) -> None:
+        index = self._index(index_id)
+        if index is None:
+            self._watched.pop(index_id, None)
+        else:
+            self._adopt(index_id, files.load(index))
 
     def _look(self) -> None:
         while not self._stopped.is_set():
@@ -174,6 +215,29 @@ class Upkeep:
         # Writes went on meanwhile, and the process may have seen some of them.
         now = self._index(index.id)
         self._adopt(index.id, None if now is None else files.load(now))
+
+    def _extend(self, index_id: int, coarse: Coarse) -> None:
+        with self._working:
+            with self._store.read() as c:
+                index = catalogue.index_of(c, index_id)
+                if index is None or index.slab != coarse.slab:
+                    return
+                rows = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
+                dead = records.dead(c, index)
+            self._keep(index, extended(coarse, index, rows, dead))
+
+    def _room(self, index: Index) -> Room:
+        files = self._files
+        return np.zeros if files is None else lambda shape, _: files.room(index, shape)
+
+    def _keep(self, index: Index, coarse: Coarse) -> None:
+        """Save a coarse index and use it, from the file where there is one: mapped, it takes no memory of its own."""
+        if self._files is not None:
+            self._files.save(index, coarse)
+            now = self._index(index.id)
+            self._adopt(index.id, None if now is None else self._files.load(now))
+        else:
+            self._adopt(index.id, coarse)
 
     def _adopt(self, index_id: int, coarse: Coarse | None) -> None:
         with self._store.read() as c:

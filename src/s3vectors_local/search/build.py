@@ -5,16 +5,15 @@ python -m s3vectors_local.search.build FOLDER INDEX_ID
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from s3vectors_local.model import Float32, Index, Metric
-from s3vectors_local.search.coarse import Coarse, Slots
+from s3vectors_local.search.coarse import Coarse, Room, Slots
 from s3vectors_local.search.codes import WIDTH, Codes, Encoder, Float64, learned, quantised
 from s3vectors_local.search.derived import FOLDER, DerivedFiles
 from s3vectors_local.search.partition import assigned, centroids, lists_for
@@ -22,11 +21,10 @@ from s3vectors_local.search.tuning import QUERIES, Exact, Filtered, tuned
 from s3vectors_local.storage import records
 from s3vectors_local.storage.slab import Rows
 
-Room = Callable[[tuple[int, int], Any], npt.NDArray[np.int8]]
 COMPARED_BYTES: Final = 32 * 1024 * 1024
 """An index whose rows take no more than this is compared row by row: that takes about 2 ms."""
 _STALE_ROWS: Final = 5_000
-_STALE_SHARE: Final = 6  # built anew when one row in so many has come or gone
+_STALE_SHARE: Final = 2  # built anew when one row in so many came after it was built
 _SAMPLE: Final = 10_000
 _SELECTED: Final = 10  # the filter that is tried selects one row in so many
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
@@ -42,9 +40,10 @@ def is_due(index: Index, coarse: Coarse | None) -> bool:
         return False
     if coarse is None or coarse.slab != index.slab or (coarse.whole is None and not coarse.encoder.is_whole):
         return True
-    come = index.slots - coarse.end
-    gone = len(coarse.codes) + come - index.count
-    return come + gone > max(_STALE_ROWS, index.count // _STALE_SHARE)
+    if len(coarse.centres) > _STALE_SHARE * lists_for(index.count):  # most of what they were made for is gone
+        return True
+    later = coarse.later + index.slots - coarse.end
+    return later > max(_STALE_ROWS, index.count // _STALE_SHARE)
 
 
 def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros) -> Coarse:
@@ -130,6 +129,7 @@ def arranged(index: Index, encoder: Encoder, slots: Slots, reduced: Float32, pen
         slots[order].astype(np.int32),
         places,
         codes.take(order),
+        built=index.slots,
     )
 
 

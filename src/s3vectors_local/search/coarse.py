@@ -14,6 +14,8 @@ from s3vectors_local.search.codes import Asked, Codes, Encoder
 Slots = npt.NDArray[np.int64]
 Take = Callable[[npt.NDArray[Any], Slots], npt.NDArray[Any]]
 Mask = npt.NDArray[np.bool_]
+Room = Callable[[tuple[int, int], Any], npt.NDArray[np.int8]]
+_MOVED: Final = 4_096  # rows at a time
 _FIRST: Final = 10
 _DEEP: Final = 100
 _SCANNED_WHOLE: Final = 4  # a filter that selects one row in so many, or more, is cheaper by a scan of all codes
@@ -93,7 +95,14 @@ class Coarse:
     codes: Codes
     tuning: Tuning = _UNTUNED
     whole: Codes | None = None
-    """Codes of all components, by slot: they choose which few of the candidates are compared exactly."""
+    """Codes of all components, of the first slots: they choose which few of the candidates are compared exactly."""
+    built: int = 0
+    """Lists and depths were made from the slots before this one; what came later was put into the lists."""
+
+    @property
+    def later(self) -> int:
+        """How many of the codes are of rows that came after lists and depths were made."""
+        return int((self.slots >= self.built).sum())
 
     def summary(self) -> Summary:
         """Return what is told of it."""
@@ -120,9 +129,14 @@ class Coarse:
     def closest(self, query: Float32, slots: Slots, *, k: int, take: Take) -> Slots:
         """Return the few of some slots that are worth an exact comparison; `take` copies rows of codes."""
         kept = self.tuning.kept_for(k)
-        if self.whole is None or not kept or len(slots) <= kept:
+        if self.whole is None or not kept:
             return slots
-        return slots[best(self.whole_scores(self.encoder.ask_whole(query), slots, take=take), kept)]
+        # What came later has no codes of all components: it is compared exactly.
+        covered = slots < len(self.whole)
+        old, new = slots[covered], slots[~covered]
+        if len(old) > kept:
+            old = old[best(self.whole_scores(self.encoder.ask_whole(query), old, take=take), kept)]
+        return np.concatenate([old, new])
 
     def whole_scores(self, query: Asked, slots: Slots, *, take: Take) -> Float32:
         """Return the scores of slots by codes of all components, which there must be."""
@@ -132,8 +146,11 @@ class Coarse:
         codes = Codes(take(whole.values, slots), whole.scales.take(slots), whole.penalties.take(slots))
         return codes.scores(query)
 
-    def moved(self, to: Slots, *, slab: int, slots: int, generation: int) -> "Coarse":
-        """Return it after a compaction: `to` has the new slot of each slot, -1 for one that is gone."""
+    def moved(self, to: Slots, *, slab: int, slots: int, generation: int, room: Room = np.zeros) -> "Coarse":
+        """Return it after a compaction: `to` has the new slot of each slot, -1 for one that is gone.
+
+        `room` gives the array, of int8, that codes of all components are written to.
+        """
         new = to[self.slots]
         kept = new >= 0
         places = np.full(slots, -1, np.int32)
@@ -144,11 +161,12 @@ class Coarse:
             slab=slab,
             generation=generation,
             end=int((to[: self.end] >= 0).sum()),
+            built=int((to[: self.built] >= 0).sum()),
             starts=before[self.starts],
             slots=new[kept].astype(np.int32),
             places=places,
             codes=self.codes.take(np.flatnonzero(kept)),
-            whole=None,  # as large as all else together: the next build makes them
+            whole=None if self.whole is None else _moved(self.whole, np.flatnonzero(to[: len(self.whole)] >= 0), room),
         )
 
     def _spans(self, query: Asked, nprobe: int) -> list[tuple[int, int]]:
@@ -159,6 +177,15 @@ class Coarse:
         nearness = self.centres.scores(replace(query, penalised=True))
         chosen: Any = np.argpartition(nearness, lists - nprobe)[lists - nprobe :]
         return list(zip(self.starts[chosen].tolist(), self.starts[chosen + 1].tolist(), strict=True))
+
+
+def _moved(whole: Codes, kept: Slots, room: Room) -> Codes:
+    """Return the codes of the slots that are kept, which lie in the same order as before."""
+    values = room((len(kept), whole.values.shape[1]), np.int8)
+    for start in range(0, len(kept), _MOVED):
+        part = kept[start : start + _MOVED]
+        values[start : start + len(part)] = whole.values.take(part, axis=0)
+    return Codes(values, whole.scales.take(kept), whole.penalties.take(kept))
 
 
 def best(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:

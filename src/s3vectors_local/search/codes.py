@@ -63,6 +63,15 @@ class Codes:
         return _scores(every, self.scales.take(places), self.penalties.take(places), query)
 
 
+def joined(pieces: Sequence[Codes]) -> Codes:
+    """Return codes one after another."""
+    return Codes(
+        np.concatenate([piece.values for piece in pieces]),
+        np.concatenate([piece.scales for piece in pieces]),
+        np.concatenate([piece.penalties for piece in pieces]),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A query, encoded."""

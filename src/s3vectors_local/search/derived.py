@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from s3vectors_local.search.codes import Codes, Encoder
 from s3vectors_local.storage.files import read_ahead
 
 _log = logging.getLogger(__name__)
-_FORMAT: Final = "s3vectors-local coarse 1"
+_FORMAT: Final = "s3vectors-local coarse 2"
 _ALIGNED: Final = 64
 _CRC_DIGITS: Final = 8
 _HEADER_BYTES: Final = 64 * 1024
@@ -41,6 +42,8 @@ class DerivedFiles:
         """Use a folder, be it there or not."""
         self._folder = folder
         self._data = data
+        # Codes of all components that are in use: reading them again would take a good part of a second.
+        self._mapped: WeakValueDictionary[str, npt.NDArray[np.int8]] = WeakValueDictionary()
 
     def save(self, index: Index, coarse: Coarse) -> None:
         """Write a coarse index in place of the one before. Raises OSError."""
@@ -48,7 +51,7 @@ class DerivedFiles:
         path = self._path(index.id)
         unfinished = path.with_suffix(f".{os.getpid()}")
         try:
-            _write(unfinished, self._attributes(index, coarse) | _synced(coarse.whole), _arrays(coarse))
+            _write(unfinished, self._attributes(index, coarse) | self._synced(index, coarse.whole), _arrays(coarse))
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -65,7 +68,7 @@ class DerivedFiles:
         path = self._path(index.id)
         try:
             attributes, arrays = _read(path)
-            values = _read_whole(self._folder, attributes)
+            values = self._whole(attributes)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -107,6 +110,39 @@ class DerivedFiles:
             if path.name != mine:
                 path.unlink(missing_ok=True)
 
+    def signature(self, index_id: int) -> tuple[int, int] | None:
+        """Return what changes whenever the coarse index of an index is saved, None where there is none."""
+        try:
+            state = self._path(index_id).stat()
+        except FileNotFoundError:
+            return None
+        return state.st_ino, state.st_mtime_ns
+
+    def _synced(self, index: Index, whole: Codes | None) -> dict[str, Any]:
+        """Return what the head tells of the file that holds codes of all components."""
+        if whole is None:
+            return {}
+        values: Any = whole.values
+        name = Path(values.filename).name
+        before: dict[str, Any] = _header(self._path(index.id)).get("whole", {})
+        if before.get("file") == name:  # kept as it was
+            return {"whole": before}
+        values.flush()
+        crc = zlib.crc32(values.data) if values.nbytes <= _CHECKED_BYTES else None
+        return {"whole": {"file": name, "shape": values.shape, "crc": crc}}
+
+    def _whole(self, attributes: Mapping[str, Any]) -> npt.NDArray[np.int8] | None:
+        """Return codes of all components, mapped into memory. Raises ValueError for a damaged file."""
+        whole = attributes.get("whole")
+        if whole is None:
+            return None
+        known = self._mapped.get(whole["file"])
+        if known is not None and known.shape == tuple(whole["shape"]):  # a file of that name is never written again
+            return known
+        values = _read_whole(self._folder / whole["file"], whole)
+        self._mapped[whole["file"]] = values
+        return values
+
     def _path(self, index_id: int) -> Path:
         return self._folder / f"{index_id}{_SUFFIX}"
 
@@ -118,6 +154,7 @@ class DerivedFiles:
             "generation": coarse.generation,
             "slab": coarse.slab,
             "end": coarse.end,
+            "built": coarse.built,
             "lists": len(coarse.centres),
             "tuning": asdict(coarse.tuning),
         }
@@ -154,6 +191,7 @@ def _coarse(index: Index, attributes: Mapping[str, Any], arrays: Arrays) -> Coar
         arrays["places"],
         codes("codes"),
         _tuning(attributes),
+        built=attributes["built"],
     )
 
 
@@ -181,22 +219,8 @@ def _write(path: Path, attributes: Mapping[str, Any], arrays: Arrays) -> None:
             file.write(np.ascontiguousarray(array).data)
 
 
-def _synced(whole: Codes | None) -> dict[str, Any]:
-    """Return what the header tells of the file that holds codes of all components."""
-    if whole is None:
-        return {}
-    values: Any = whole.values
-    values.flush()
-    crc = zlib.crc32(values.data) if values.nbytes <= _CHECKED_BYTES else None
-    return {"whole": {"file": Path(values.filename).name, "shape": values.shape, "crc": crc}}
-
-
-def _read_whole(folder: Path, attributes: Mapping[str, Any]) -> npt.NDArray[np.int8] | None:
-    """Return codes of all components, mapped into memory. Raises ValueError for a damaged file."""
-    whole = attributes.get("whole")
-    if whole is None:
-        return None
-    path, shape = folder / whole["file"], tuple(whole["shape"])
+def _read_whole(path: Path, whole: Mapping[str, Any]) -> npt.NDArray[np.int8]:
+    shape = tuple(whole["shape"])
     if path.stat().st_size != int(np.prod(shape)):
         raise ValueError(f"{path.name} has another size")
     values = np.memmap(path, np.int8, "r", shape=shape)

@@ -14,7 +14,7 @@ from s3vectors_local import limits
 from s3vectors_local.distance import distances
 from s3vectors_local.model import Float32, Index
 from s3vectors_local.search.coarse import Coarse, Mask, Slots, best
-from s3vectors_local.search.codes import Asked, Codes
+from s3vectors_local.search.codes import Asked, Codes, joined
 from s3vectors_local.search.gather import Gather
 from s3vectors_local.storage.slab import Rows
 
@@ -68,10 +68,7 @@ class View:
             scores = coarse.selected(asked, slots)
         later, later_scores = self._tail(coarse.end, asked, matching)
         slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
-        slots = slots[best(scores, count)]
-        # What came since the build has no codes of all components: it is compared exactly.
-        old, new = slots[slots < coarse.end], slots[slots >= coarse.end]
-        return np.concatenate([coarse.closest(query, old, k=k, take=_gather), new])
+        return coarse.closest(query, slots[best(scores, count)], k=k, take=_gather)
 
     def _probed(self, coarse: Coarse, asked: Asked, nprobe: int, wanted: int) -> tuple[Slots, Float32]:
         """Look into the nearest lists; into more of them where these hold fewer rows than are wanted."""
@@ -126,11 +123,5 @@ def grown(tail: tuple[Codes, ...], new: Codes) -> tuple[Codes, ...]:
     pieces = [*tail, new]
     while len(pieces) > 1 and len(pieces[-2]) <= 2 * len(pieces[-1]):
         last, before = pieces.pop(), pieces.pop()
-        pieces.append(
-            Codes(
-                np.concatenate([before.values, last.values]),
-                np.concatenate([before.scales, last.scales]),
-                np.concatenate([before.penalties, last.penalties]),
-            )
-        )
+        pieces.append(joined([before, last]))
     return tuple(pieces)

@@ -14,6 +14,8 @@ from s3vectors_local.engine import upkeep as upkeep_module
 from s3vectors_local.errors import StoreFailed
 from s3vectors_local.model import Metric, NewIndex, NewVector, Query, SearchState
 from s3vectors_local.search import build as build_module
+from s3vectors_local.search import extension as extension_module
+from s3vectors_local.search.coarse import Coarse
 from s3vectors_local.storage import compaction
 
 ROWS = np.random.default_rng(3).standard_normal((3_000, 24)).astype(np.float32)
@@ -59,6 +61,12 @@ def _state(engine: Engine) -> SearchState:
     return engine.search_state(engine.get_index("demo", "flat"))
 
 
+def _coarse(engine: Engine) -> Coarse:
+    found = engine._search.coarse(engine.get_index("demo", "flat"))
+    assert found is not None
+    return found
+
+
 def _wait(engine: Engine, condition: Any) -> None:
     until = time.monotonic() + 60
     while not condition(_state(engine)):
@@ -98,6 +106,46 @@ def test_writes_during_a_build(filled: Engine) -> None:
     vector = ROWS[(7 + 1) % len(ROWS)]
     page, _ = filled.query_vectors("demo", "flat", Query(vector, 1))
     assert [hit.key for hit in page.items] == ["k7"]
+
+
+def test_later_rows_are_put_into_the_lists(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after a build is put into its lists by itself, without a new build; answers are those of all rows."""
+    monkeypatch.setattr(extension_module, "_WAITING_ROWS", 100)
+    filled.build("demo", "flat")
+    before = _coarse(filled)
+    filled.delete_vectors("demo", "flat", [f"k{n}" for n in range(400)])
+    _put(filled, range(400), shift=1)
+    _wait(filled, lambda state: state.pending <= 150)
+    after = _coarse(filled)
+    assert after.centres is not before.centres  # read from its file again
+    np.testing.assert_array_equal(after.centres.values, before.centres.values)
+    assert (after.built, after.later) == (before.built, 400)
+    for number in (0, 17, 399):
+        page, _ = filled.query_vectors("demo", "flat", Query(ROWS[number + 1], 2))
+        assert f"k{number}" in [hit.key for hit in page.items]
+
+
+def test_much_more_than_was_built_for_is_built_anew(filled: Engine) -> None:
+    """Where half of the rows came after the lists were made, they are made again."""
+    filled.build("demo", "flat")
+    built = _coarse(filled).built
+    _put(filled, range(1_600), shift=5)
+    _wait(filled, lambda _: _coarse(filled).built > built)
+
+
+def test_a_reader_follows_the_writer(tmp_path: Path, filled: Engine) -> None:
+    """An engine that only reads takes over the coarse index that another one makes later."""
+    with open_engine(tmp_path, read_only=True) as reader:
+        exact = _keys(reader)
+        assert not _state(reader).lists
+        filled.build("demo", "flat")
+        _wait(reader, lambda _: reader._search.coarse(reader.get_index("demo", "flat")) is not None)
+        assert _keys(reader) == exact
+        filled.delete_vectors("demo", "flat", [f"k{n}" for n in range(50)])
+        filled.compact("demo", "flat")
+        _wait(reader, lambda _: reader._search.coarse(reader.get_index("demo", "flat")) is not None)
+        assert _state(reader).dead == 0
+        assert _keys(reader) == _keys(filled)
 
 
 def test_compaction_keeps_answers(tmp_path: Path, filled: Engine) -> None:
