@@ -48,6 +48,10 @@ class Dataset:
 
     folder: Path
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process by name: what was read stays here."""
+        return Dataset, (self.folder,)
+
     @cached_property
     def vectors(self) -> Floats:
         """The rows, (N, d)."""

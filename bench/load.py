@@ -58,7 +58,7 @@ class Load:
 
     def _look(self) -> None:
         at = max(0.0, time.monotonic() - self._plan.start)
-        self.memory.append({"at": round(at, 2), **asdict(memory.held(self._served.pid))})
+        self.memory.append({"at": round(at, 2), **asdict(memory.held_by_server(self._served.pid))})
 
     def _take(self, results: Any, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -29,6 +29,12 @@ def held(pid: int) -> Memory:
     return Memory(kib["Anonymous"] / 1024, kib["Rss"] / 1024)
 
 
+def held_by_server(pid: int) -> Memory:
+    """Return what a server and its readers hold now; a process that builds an index is not of them."""
+    each = [held(member) for member in _family(pid) if member == pid or _is_reader(member)]
+    return Memory(sum(one.anonymous for one in each), sum(one.total for one in each))
+
+
 def mapped(pid: int, folder: Path) -> float:
     """Return the MiB of the pages of a folder's files that a process maps and that are in memory."""
     kib, inside = 0, False
@@ -95,6 +101,10 @@ def _family(pid: int) -> Iterator[int]:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             for child in (thread / "children").read_text().split():
                 yield from _family(int(child))
+
+
+def _is_reader(pid: int) -> bool:
+    return b"readers.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _anonymous(pid: int) -> float:

@@ -12,9 +12,10 @@ from s3vectors_local.operations import Call
 
 _QUERY: Final = "QueryVectors"
 _QUICK: Final = 0.005  # seconds
-_BODY: Final = 128 * 1024  # bytes: more than a vector of 4,096 components takes
+BODY_BYTES: Final = 128 * 1024
+"""Of a plain query at most: more than a vector of 4,096 components takes."""
 _TOP_K: Final = re.compile(rb'"topK"[ \t\r\n]*:[ \t\r\n]*[0-9]{1,2}[^0-9.eE]')
-_LONGER: Final = (b'"filter"', b'"queryTexts"')
+_LONGER: Final = (b'"filter"', b'"queryTexts"', b'"nextToken"')
 
 
 class Pace:
@@ -36,6 +37,11 @@ class Pace:
 
 def _is_plain(call: Call) -> bool:
     """Tell whether a request is a query by vector alone, for few results."""
-    if call.operation != _QUERY or len(call.body) > _BODY or not _TOP_K.search(call.body):
+    return call.operation == _QUERY and is_plain_body(call.body)
+
+
+def is_plain_body(body: bytes) -> bool:
+    """Tell whether the body of a query has a vector alone, and asks for few results."""
+    if len(body) > BODY_BYTES or not _TOP_K.search(body):
         return False
-    return not any(member in call.body for member in _LONGER)
+    return not any(member in body for member in _LONGER)

@@ -43,24 +43,13 @@ class Options:
     max_concurrency: int = field(default_factory=default_concurrency)
     read_seconds: float = 60.0
     log: Callable[[telemetry.Event], None] | None = None
+    told_after: float = 0.0
+    """Seconds until what other processes answered for this server is known here."""
 
 
-def app(engine: Engine, *, options: Options | None = None) -> App:
-    """Return the application. It does not close the engine.
-
-    `POST /<OperationName>` and `/tags/{ARN}` are the service; `GET /health` answers 200 while the engine reads;
-    `GET /metrics` tells what was done.
-    """
-    server = _Server(engine, options or Options())
-
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            server.close()
-        elif scope["type"] == "http":
-            await server.handle(scope, receive, send)
-
-    return application
+def app(engine: Engine, *, options: Options | None = None) -> "Application":
+    """Return the application."""
+    return Application(engine, options or Options())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +59,17 @@ class _Outcome:
     bytes_in: int = 0
 
 
-class _Server:
+class Application:
+    """The ASGI application over an engine, which it does not close.
+
+    `POST /<OperationName>` and `/tags/{ARN}` are the service; `GET /health` answers 200 while the engine reads;
+    `GET /metrics` tells what was done.
+    """
+
     def __init__(self, engine: Engine, options: Options) -> None:
+        """Serve the engine."""
         self._engine = engine
+        self._told_after = options.told_after
         self._entrance = options.entrance
         self._log = options.log
         self._intake = Intake(seconds=options.read_seconds)
@@ -83,10 +80,21 @@ class _Server:
         self._pace = Pace()
         self._metrics = telemetry.Metrics()
 
-    def close(self) -> None:
-        self._admission.close()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, as ASGI has it."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            self._admission.close()
+        elif scope["type"] == "http":
+            await self._handle(scope, receive, send)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def note(self, event: telemetry.Event) -> None:
+        """Count and log a request, be it answered here or by a reader."""
+        self._metrics(event)
+        if self._log is not None:
+            self._log(event)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived, started = time.time(), time.perf_counter()
         call = _call(scope)
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
@@ -96,7 +104,7 @@ class _Server:
             return
         reply = outcome.reply
         await _reply(send, reply, head=call.method == "HEAD")
-        self._tell(
+        self.note(
             telemetry.Event(
                 time=arrived,
                 request_id=reply.headers.get("x-amzn-requestid", ""),
@@ -150,6 +158,7 @@ class _Server:
     async def _show(self, call: Call, headers: Headers) -> _Outcome:
         try:
             self._entrance.check_metrics(call, headers)
+            await asyncio.sleep(self._told_after)
             # With credentials, what somebody may not see is told to nobody: names of indexes are left out.
             sizes = await asyncio.to_thread(gauges.lines, self._engine, named=self._entrance.keyring is None)
         except ServiceError as error:
@@ -158,13 +167,8 @@ class _Server:
         text = self._metrics.text(running=running, waiting=waiting, more=sizes)
         return _Outcome(Reply(200, text.encode(), {"content-type": _TEXT}))
 
-    def _tell(self, event: telemetry.Event) -> None:
-        self._metrics(event)
-        if self._log is not None:
-            self._log(event)
 
-
-_PAGES: Final = {"/health": _Server._health, "/metrics": _Server._show}  # noqa: SLF001 - of this module
+_PAGES: Final = {"/health": Application._health, "/metrics": Application._show}  # noqa: SLF001 - of this module
 
 
 def _call(scope: Scope) -> Call:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from s3vectors_local.credentials import Keyring
     from s3vectors_local.engine import Engine
+    from s3vectors_local.readers.process import Start
     from s3vectors_local.server import Options
 
 _GRACE_SECONDS = 10  # for what is being answered when the end is asked for
@@ -35,6 +36,11 @@ _GRACE_SECONDS = 10  # for what is being answered when the end is asked for
 @click.option("--allow-host", multiple=True, help="A further name in the Host header, without credentials; repeatable.")
 @click.option("--max-concurrency", type=click.IntRange(1, 1024), help="Requests at once; 8 times as many may wait.")
 @click.option(
+    "--readers",
+    type=click.IntRange(0, 64),
+    help="Processes that answer plain queries beside this one.  [default: one a processor, at most 4; 0 for one]",
+)
+@click.option(
     "--read-timeout",
     type=click.FloatRange(0, 3600, min_open=True),
     default=60.0,
@@ -53,6 +59,7 @@ def serve(  # noqa: PLR0917 - as above
     credentials: Path | None,
     allow_host: tuple[str, ...],
     max_concurrency: int | None,
+    readers: int | None,
     read_timeout: float,
     log_format: str,
     quiet: bool,
@@ -69,6 +76,9 @@ def serve(  # noqa: PLR0917 - as above
 
     if find_spec("uvicorn") is None:
         fail("serving needs what is not installed: pip install uvicorn", NO_SERVER)
+    from s3vectors_local.readers.pool import default_count
+    from s3vectors_local.readers.process import Start
+
     exposed = not is_loopback(host)
     if exposed and credentials is None:
         raise click.UsageError(
@@ -82,7 +92,9 @@ def serve(  # noqa: PLR0917 - as above
         url = _url(listener)
         show({"url": url, "data": str(data)}, f"Serving {data} at {url}", as_json=as_json)
         options = _options(keyring, names, exposed, max_concurrency, read_timeout)
-        _serve(engine, listener, options, log=None if quiet else log_format)
+        start = Start(data, region, account, options, _GRACE_SECONDS)
+        count = default_count() if readers is None else readers
+        _serve(engine, listener, start, readers=count, log=None if quiet else log_format)
 
 
 @contextmanager
@@ -117,13 +129,13 @@ def _options(
     return Options(entrance, max_concurrency=max_concurrency or default_concurrency(), read_seconds=seconds)
 
 
-def _serve(engine: "Engine", listener: "socket.socket", options: "Options", *, log: str | None) -> None:
+def _serve(engine: "Engine", listener: "socket.socket", start: "Start", *, readers: int, log: str | None) -> None:
     import signal
     from dataclasses import replace
 
-    import uvicorn
-
     from s3vectors_local.connection import settings
+    from s3vectors_local.readers.process import TELLING_SECONDS
+    from s3vectors_local.readers.serving import Writer
     from s3vectors_local.server import app
     from s3vectors_local.telemetry import Log
 
@@ -131,11 +143,14 @@ def _serve(engine: "Engine", listener: "socket.socket", options: "Options", *, l
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     writer = Log(sys.stderr, as_json=log == "json") if log else None
-    served = app(engine, options=replace(options, log=writer))
+    told_after = 2 * TELLING_SECONDS if readers else 0.0
+    served = app(engine, options=replace(start.options, log=writer, told_after=told_after))
     # A thread inside a large body keeps the others waiting this long at a time; the default of 5 ms shows in p99.
     sys.setswitchinterval(0.0005)
-    server = uvicorn.Server(settings(served, grace_seconds=_GRACE_SECONDS))
-    server.run(sockets=[listener])
+    if readers:
+        engine.tend()
+    config = settings(served, grace_seconds=_GRACE_SECONDS)
+    Writer(config, start, readers=readers, note=served.note).run(sockets=[listener])
     if writer is not None:
         writer.close()
 

@@ -62,6 +62,12 @@ class Engine(Buckets, Indexes, Vectors, Tags):
         """True when every write raises AccessDeniedException."""
         return self._store.read_only
 
+    def tend(self) -> None:
+        """Look soon whether any index lacks its coarse index: for a program that leaves the queries to others."""
+        with self._store.read() as c:
+            for index in catalogue.all_indexes(c):
+                self._upkeep.notice(index)
+
     def settle(self) -> None:
         """Wait until the coarse indexes are as writes so far need them: for a program that writes much, then ends."""
         self._upkeep.settle()

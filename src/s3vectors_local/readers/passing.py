@@ -1,0 +1,108 @@
+"""A connection that goes to another process where its next request is answered there."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from s3vectors_local.connection import Connection
+from s3vectors_local.readers.requests import is_for_reader
+
+if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
+
+_HELD_SECONDS: Final = 1.0  # for a request to come whole; then it is taken as it comes, under the server's limits
+
+_AGAIN_SECONDS: Final = 0.005
+Pass = Callable[[int, bytes], bool]
+"""Takes a file handle and what was read from it; False when nobody can take it."""
+
+
+class Passing(Connection):
+    """Looks at the head of each request, and gives itself away when it is not one to be answered here."""
+
+    def __init__(self, *args: Any, reader: bool, elsewhere: Pass, received: bytes = b"", **more: Any) -> None:
+        """Be one of a `reader`, or of the writer; `received` came before, and is answered here in any case."""
+        super().__init__(*args, **more)
+        self._reader = reader
+        self._elsewhere = elsewhere
+        self._received = received
+        self._held = b""
+        self._is_mine = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        """Begin, with what came before."""
+        super().connection_made(transport)
+        if self._received:
+            received, self._received = self._received, b""
+            self._feed(received)
+
+    def data_received(self, data: bytes) -> None:
+        """Hold the beginning of a request until it is known whose it is."""
+        if self._is_mine:
+            super().data_received(data)
+            return
+        self._unset_keepalive_if_required()
+        self._held += data
+        wanted = is_for_reader(self._held)
+        if wanted is None:
+            self._timer = self._timer or self.loop.call_later(_HELD_SECONDS, self._decide, False)
+        else:
+            self._decide(wanted)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # as in Connection
+        """Decide about what is held: no more of it will come."""
+        if self._held:
+            self._decide(False)
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what was held."""
+        self._release_timer()
+        self._held = b""
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Look at the next request, unless some of it has been taken already."""
+        super().on_response_complete()
+        cycle, scope = self.cycle, cast("HTTPScope | None", self.scope)
+        self._is_mine = cycle.scope is not scope or cycle.more_body or not cycle.response_complete
+
+    def shutdown(self) -> None:
+        """End, after what was begun."""
+        self._release()
+        super().shutdown()
+
+    def _decide(self, wanted: bool) -> None:  # noqa: FBT001 - as call_later calls it
+        self._release_timer()
+        if wanted == self._reader:
+            self._release()
+        elif self._is_idle() and self._elsewhere(self._handle(), self._held):
+            self._held = b""
+            self.transport.abort()  # closes the handle of this process only
+        elif self._reader:  # cannot answer it itself
+            self._timer = self.loop.call_later(_AGAIN_SECONDS, self._decide, wanted)
+        else:
+            self._release()
+
+    def _is_idle(self) -> bool:
+        return self.transport.get_write_buffer_size() == 0 and not self.transport.is_closing()
+
+    def _handle(self) -> int:
+        handle: int = self.transport.get_extra_info("socket").fileno()
+        return handle
+
+    def _release(self) -> None:
+        self._release_timer()
+        held, self._held = self._held, b""
+        if held:
+            self._feed(held)
+
+    def _feed(self, data: bytes) -> None:
+        self._is_mine = True
+        super().data_received(data)
+
+    def _release_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,302 @@
+"""A server whose plain queries are answered by processes of their own: nothing of that is seen from outside."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from s3vectors_local.readers.pool import default_count
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="readers are for Linux")
+
+PLACE = {"vectorBucketName": "demo", "indexName": "flat"}
+
+
+class Serving:
+    """`s3vectors-local serve` with two readers, and what can be seen of its processes."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "s3vectors_local.cli", "serve", "--port", "0", "--json", "--data", str(folder)]
+        self.process = subprocess.Popen(
+            [*command, "--readers", "2", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.port = int(json.loads(self.process.stdout.readline())["url"].rpartition(":")[2])
+        _until(lambda: len(self.readers()) == 2)
+        time.sleep(0.5)  # until they have said that they are ready
+
+    def readers(self) -> list[int]:
+        """Return the process ids of the readers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(child) for child in children if b"readers.process" in _command(int(child))]
+
+    def client(self, **more: Any) -> Any:
+        """Return a boto3 client that does not try again."""
+        given = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1", **more}
+        config = Config(retries={"total_max_attempts": 1}, max_pool_connections=1)
+        return boto3.client("s3vectors", endpoint_url=f"http://127.0.0.1:{self.port}", config=config, **given)
+
+    def stop(self) -> str:
+        """End the server as an operator does, and return what it wrote to stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        _, said = self.process.communicate(timeout=30)
+        return said
+
+
+def _command(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    """Give a server over a new folder, with the index `flat` of 4 components."""
+    server = Serving(tmp_path / "data")
+    _create(server.client())
+    yield server
+    server.stop()
+
+
+def _create(client: Any) -> None:
+    client.create_vector_bucket(vectorBucketName="demo")
+    client.create_index(**PLACE, dataType="float32", dimension=4, distanceMetric="cosine")
+
+
+def _put(client: Any, key: str, vector: list[float]) -> None:
+    client.put_vectors(**PLACE, vectors=[{"key": key, "data": {"float32": vector}, "metadata": {"name": key}}])
+
+
+def _nearest(client: Any, vector: list[float], top_k: int = 1, **more: Any) -> list[str]:
+    found = client.query_vectors(**PLACE, topK=top_k, queryVector={"float32": vector}, **more)
+    return [hit["key"] for hit in found["vectors"]]
+
+
+def test_who_answers(serving: Serving) -> None:
+    """While both readers are stopped a plain query waits for them; everything else is answered."""
+    client = serving.client()
+    _put(client, "a", [1, 0, 0, 0])
+    readers = serving.readers()
+    for reader in readers:
+        os.kill(reader, signal.SIGSTOP)
+    try:
+        assert _nearest(serving.client(), [1, 0, 0, 0], filter={"name": "a"}) == ["a"]
+        assert client.list_vectors(**PLACE)["vectors"] == [{"key": "a"}]
+        body = json.dumps({**PLACE, "topK": 1, "queryVector": {"float32": [1, 0, 0, 0]}})
+        with closing(http.client.HTTPConnection("127.0.0.1", serving.port, timeout=1)) as connection:
+            connection.request("POST", "/QueryVectors", body)
+            with pytest.raises(TimeoutError):
+                connection.getresponse()
+    finally:
+        for reader in readers:
+            os.kill(reader, signal.SIGCONT)
+    assert _nearest(client, [1, 0, 0, 0]) == ["a"]
+
+
+def test_what_was_written_is_found(serving: Serving) -> None:
+    """On one connection, writes and queries in turn: every query sees every write that was answered before it."""
+    client, other = serving.client(), serving.client()
+    generator = np.random.default_rng(0)
+    for number in range(60):
+        vector = generator.standard_normal(4).astype(np.float32).tolist()
+        _put(client, f"k{number}", vector)
+        assert _nearest(client, vector) == [f"k{number}"]
+        assert _nearest(other, vector) == [f"k{number}"]
+        if number % 3 == 0:
+            client.delete_vectors(**PLACE, keys=[f"k{number}"])
+            assert f"k{number}" not in _nearest(other, vector, 99)
+
+
+def test_pages_filters_and_plain_queries_on_one_connection(serving: Serving) -> None:
+    """Results beyond a page, filters and plain queries come from whoever can give them, over the same connection."""
+    client = serving.client()
+    vectors = [
+        {"key": f"k{n}", "data": {"float32": [1, n, 0, 0]}, "metadata": {"even": n % 2 == 0}} for n in range(250)
+    ]
+    client.put_vectors(**PLACE, vectors=vectors)
+    for _ in range(3):
+        found: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            page = client.query_vectors(**PLACE, topK=250, queryVector={"float32": [1, 0, 0, 0]}, **token)
+            found += [hit["key"] for hit in page["vectors"]]
+            assert _nearest(client, [1, 0, 0, 0], 3) == ["k0", "k1", "k2"]
+            if "nextToken" not in page:
+                break
+            token = {"nextToken": page["nextToken"]}
+        assert found == [f"k{n}" for n in range(250)]
+        assert _nearest(client, [1, 0, 0, 0], 2, filter={"even": False}) == ["k1", "k3"]
+
+
+def test_errors_of_a_query(serving: Serving) -> None:
+    """A reader refuses as the server does."""
+    client = serving.client()
+    with pytest.raises(ClientError) as caught:
+        client.query_vectors(**{**PLACE, "indexName": "nope"}, topK=1, queryVector={"float32": [1, 0, 0, 0]})
+    assert caught.value.response["Error"]["Code"] == "NotFoundException"
+    with pytest.raises(ClientError) as caught:
+        client.query_vectors(**PLACE, topK=1, queryVector={"float32": [1, 0, 0]})
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def _answers(received: bytes) -> list[tuple[int, Any]]:
+    found = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        size = int(dict(line.lower().split(": ", 1) for line in lines)["content-length"])
+        found.append((int(status.split()[1]), json.loads(rest[:size] or b"{}")))
+        received = rest[size:]
+    return found
+
+
+def _raw(operation: str, content: Any) -> bytes:
+    body = json.dumps({**PLACE, **content}).encode()
+    return b"POST /%b HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (
+        operation.encode(),
+        len(body),
+        body,
+    )
+
+
+@pytest.mark.parametrize("how", ["at once", "in bytes", "slowly", "half closed"])
+def test_requests_however_they_arrive(serving: Serving, how: str) -> None:
+    """Queries and writes in turn are answered in their order: pipelined, byte by byte, with pauses, or half closed."""
+    put = {"vectors": [{"key": "a", "data": {"float32": [1, 0, 0, 0]}}]}
+    query = {"topK": 1, "queryVector": {"float32": [1, 0, 0, 0]}}
+    requests = [_raw("QueryVectors", query), _raw("PutVectors", put), _raw("QueryVectors", query)]
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=20) as connection:
+        if how == "at once":
+            connection.sendall(b"".join(requests))
+            connection.shutdown(socket.SHUT_WR)
+            received = b"".join(iter(lambda: connection.recv(65536), b""))
+        else:
+            received = b"".join(
+                _exchanged(connection, request, how, last=request is requests[-1]) for request in requests
+            )
+    assert [status for status, _ in _answers(received)] == [200, 200, 200]
+    assert [len(content["vectors"]) for _, content in _answers(received) if content] == [0, 1]
+
+
+def _exchanged(connection: socket.socket, request: bytes, how: str, *, last: bool) -> bytes:
+    if how == "in bytes":
+        for place in range(len(request)):
+            connection.sendall(request[place : place + 1])
+    else:
+        connection.sendall(request[:70])
+        time.sleep(1.3 if how == "slowly" else 0)
+        connection.sendall(request[70:])
+    if how == "half closed" and last:
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    received = b""
+    while not received.endswith(b"}"):  # head and body come one after the other
+        received += connection.recv(65536)
+    return received
+
+
+def test_metrics_count_what_readers_answer(serving: Serving) -> None:
+    """Each query is counted once, and logged once, whoever answered it."""
+    client = serving.client()
+    _put(client, "a", [1, 0, 0, 0])
+    for _ in range(7):
+        _nearest(client, [1, 0, 0, 0])
+    with closing(http.client.HTTPConnection("127.0.0.1", serving.port, timeout=10)) as connection:
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+    assert 's3vectors_requests_total{operation="QueryVectors",status="200"} 7' in lines
+    assert serving.stop().count("200 QueryVectors") == 7
+
+
+def test_a_reader_that_dies(serving: Serving) -> None:
+    """A killed reader takes its connections with it and nothing else; another one comes."""
+    client = serving.client()
+    _put(client, "a", [1, 0, 0, 0])
+    assert _nearest(client, [1, 0, 0, 0]) == ["a"]
+    before = serving.readers()
+    for reader in before:
+        os.kill(reader, signal.SIGKILL)
+    _until(lambda: len(serving.readers()) == 2 and not set(serving.readers()) & set(before))
+    for _ in range(5):
+        fresh = serving.client()
+        assert _nearest(fresh, [1, 0, 0, 0]) == ["a"]
+        _put(fresh, "a", [1, 0, 0, 0])
+    assert "a reader ended (-9)" in serving.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_readers_end_with_the_server(tmp_path: Path, number: signal.Signals) -> None:
+    """No reader outlives the server, however that ends; the end says nothing."""
+    server = Serving(tmp_path / "data", "--quiet")
+    client = server.client()
+    _create(client)
+    _nearest(client, [1, 0, 0, 0])
+    readers = server.readers()
+    server.process.send_signal(number)
+    for reader in readers if number != signal.SIGKILL else ():
+        with suppress(ProcessLookupError):
+            os.kill(reader, number)  # as a terminal does
+    _, said = server.process.communicate(timeout=30)
+    assert said == ""
+    _until(lambda: not any(_command(reader) for reader in readers))
+
+
+def test_credentials(tmp_path: Path) -> None:
+    """A reader checks signatures and policies itself."""
+    policy = {"Statement": {"Effect": "Allow", "Action": "s3vectors:List*", "Resource": "*"}}
+    secrets = [
+        {"access_key_id": "ADMIN", "secret_access_key": "secret-of-admin"},
+        {"access_key_id": "OTHER", "secret_access_key": "secret-of-other", "policy": policy},
+    ]
+    (tmp_path / "c.json").write_text(json.dumps(secrets))
+    server = Serving(tmp_path / "data", "--credentials", str(tmp_path / "c.json"))
+    admin = server.client(aws_access_key_id="ADMIN", aws_secret_access_key="secret-of-admin")  # noqa: S106
+    _create(admin)
+    _put(admin, "a", [1, 0, 0, 0])
+    assert _nearest(admin, [1, 0, 0, 0]) == ["a"]
+    for key, secret, code in (
+        ("OTHER", "secret-of-other", "AccessDeniedException"),
+        ("ADMIN", "wrong", "InvalidSignatureException"),
+        ("NOBODY", "x", "UnrecognizedClientException"),
+    ):
+        client = server.client(aws_access_key_id=key, aws_secret_access_key=secret)
+        with pytest.raises(ClientError) as caught:
+            _nearest(client, [1, 0, 0, 0])
+        assert caught.value.response["Error"]["Code"] == code
+    said = server.stop()
+    assert "secret" not in said
+    assert "200 QueryVectors" in said
+
+
+def test_how_many_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One a processor, four at most; none where there is one processor only, or on another system."""
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert default_count() == 2
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert default_count() == 4
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert default_count() == 0
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert default_count() == 0
