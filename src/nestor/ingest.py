@@ -1,13 +1,6 @@
 """Files in, nested embeddings in every index out: idempotent, resumable, nothing stale left.
 
-The order of writes makes a crash at any point harmless:
-
-1. the manifest says STORING, with the number of keys that may exist from now on;
-2. the rows are put into every index (same keys, so that a second run replaces them);
-3. keys and thumbnails beyond the new number of segments are removed;
-4. the manifest says STORED.
-
-A run that finds an asset not STORED, or stored from other content, does all four again.
+How an asset is stored is in `storing`; a run that finds one not STORED, or stored from other content, does it again.
 """
 
 import time
@@ -18,22 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nestor import media
-from nestor.domain import (
-    DIMENSIONS,
-    Embedding,
-    Manifest,
-    Reading,
-    Segment,
-    Status,
-    file_uri,
-    object_id,
-    segment_key,
-)
-from nestor.errors import UnreadableFile
-from nestor.metadata import metadata_of, readable
+from nestor.domain import DIMENSIONS, Embedding, Manifest, Reading, Status, file_uri, object_id
+from nestor.errors import EmbeddingFailed, SegmentsRefused, UnreadableFile
+from nestor.metadata import readable
 from nestor.nesting import nest
 from nestor.outcome import Failure, Labels, Outcome
-from nestor.ports import Embedder, Manifests, Thumbnails, VectorRow, Vectors
+from nestor.ports import Embedder, Manifests, Thumbnails, Vectors
+from nestor.storing import Embedded, Storing
 
 BATCH_SEGMENTS = 256
 """Segments embedded and stored together at most; a crash costs two batches of work."""
@@ -55,6 +39,15 @@ class _Read:
     after: Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class _Embeddings:
+    """What the embedder made of a batch: a row a segment, zeros where it gave a reason instead."""
+
+    rows: Embedding
+    reasons: Mapping[int, str]
+    """By position in the batch."""
+
+
 class Ingest:
     """Reads files, embeds their segments and keeps them in every index."""
 
@@ -72,7 +65,7 @@ class Ingest:
         self._embedder = embedder
         self._vectors = vectors
         self._manifests = manifests
-        self._thumbnails = thumbnails
+        self._storing = Storing(vectors=vectors, manifests=manifests, thumbnails=thumbnails)
         self._dimensions = tuple(dimensions)
         self._clock = clock
 
@@ -86,9 +79,10 @@ class Ingest:
     ) -> Iterator[Outcome]:
         """Yield what became of each file, as soon as it is durable; the work happens while iterating.
 
-        A file that cannot be read becomes a failure and the rest go on; what an earlier run stored of it stays.
-        Raises EmbedderMismatch before anything is read, EmbeddingFailed and VectorsError when the work cannot go on:
-        run again to complete it.
+        A file that cannot be read, or whose every segment the embedder refuses, becomes a failure and the rest go on;
+        what an earlier run stored of it stays. One with some segments refused is stored without these, and its warnings
+        say which and why. Raises EmbedderMismatch before anything is read, EmbeddingFailed (EmbedderUnavailable) and
+        VectorsError when the work cannot go on: run again to complete it.
         """
         labels = labels or Labels()
         options = options or media.ReadOptions()
@@ -110,27 +104,32 @@ class Ingest:
             batch: list[_Read] = []
             begun = time.monotonic()
             storing: deque[Future[list[Outcome]]] = deque()
-            for path, result in pool.read_all(to_read()):
-                before, after = planned.pop(path)
-                if isinstance(result, UnreadableFile):
-                    ready.append(self._fail(path, before, after, result))
-                else:
-                    batch.append(_Read(path, result, before, after))
-                if _is_full(batch, since=begun):
+            try:
+                for path, result in pool.read_all(to_read()):
+                    before, after = planned.pop(path)
+                    if isinstance(result, UnreadableFile):
+                        ready.append(self._fail(path, before, after, result))
+                    else:
+                        batch.append(_Read(path, result, before, after))
+                    if _is_full(batch, since=begun):
+                        storing.append(thread.submit(self._store, batch, self._embed(batch)))
+                        batch, begun = [], time.monotonic()
+                    while len(storing) > 1:
+                        ready += storing.popleft().result()
+                    yield from _drain(ready)
+                if batch:
                     storing.append(thread.submit(self._store, batch, self._embed(batch)))
-                    batch, begun = [], time.monotonic()
-                while len(storing) > 1:
-                    ready += storing.popleft().result()
-                yield from _drain(ready)
-            if batch:
-                storing.append(thread.submit(self._store, batch, self._embed(batch)))
-            while storing:
-                ready += storing.popleft().result()
-            yield from _drain(ready)
+            except EmbeddingFailed:
+                yield from _told(storing, ready)  # what is stored by now is told of before the run ends
+                raise
+            yield from _told(storing, ready)
 
-    def _embed(self, batch: Sequence[_Read]) -> dict[int, Embedding]:
-        segments = [segment for read in batch for segment in read.reading.segments]
-        return nest(self._embedder.embed_segments(segments), self._dimensions)
+    def _embed(self, batch: Sequence[_Read]) -> _Embeddings:
+        try:
+            rows = self._embedder.embed_segments([segment for read in batch for segment in read.reading.segments])
+        except SegmentsRefused as error:
+            return _Embeddings(error.embeddings, error.reasons)
+        return _Embeddings(rows, {})
 
     def _plan(self, path: Path, labels: Labels, options: media.ReadOptions) -> tuple[Manifest | None, Manifest]:
         uri = file_uri(path)
@@ -163,31 +162,32 @@ class Ingest:
             self._manifests.put([failed])
         return Outcome(path, failure=Failure(path, error.reason, str(error)))
 
-    def _store(self, batch: Sequence[_Read], sizes: Mapping[int, Embedding]) -> list[Outcome]:
-        batch = [replace(read, after=_described(read.after, read.reading)) for read in batch]
-        self._manifests.put([_storing(read) for read in batch])
-        keyed = [(read.after, segment) for read in batch for segment in read.reading.segments]
-        for dimension, embeddings in sizes.items():
-            self._vectors.put(dimension, _rows(keyed, embeddings))
-        for manifest, segment in keyed:
-            if segment.image is not None:
-                self._thumbnails.put(manifest.object_id, segment.index, segment.image)
-        self._remove_stale(batch)
-        self._manifests.put([read.after for read in batch])
-        return [Outcome(read.path, manifest=read.after) for read in batch]
+    def _store(self, batch: Sequence[_Read], embeddings: _Embeddings) -> list[Outcome]:
+        outcomes: dict[Path, Outcome] = {}
+        assets: dict[Path, Embedded] = {}
+        start = 0
+        for read in batch:
+            end = start + len(read.reading.segments)
+            reasons = {at - start: embeddings.reasons[at] for at in range(start, end) if at in embeddings.reasons}
+            if len(reasons) == end - start:
+                refused = UnreadableFile(f"{read.path}: {reasons[0]}", reason="refused")
+                outcomes[read.path] = self._fail(read.path, read.before, read.after, refused)
+            else:
+                assets[read.path] = self._embedded(read, embeddings.rows[start:end], reasons)
+            start = end
+        for path, manifest in zip(assets, self._storing.store(list(assets.values())), strict=True):
+            outcomes[path] = Outcome(path, manifest=manifest, segments=len(assets[path].segments))
+        return [outcomes[read.path] for read in batch]
 
-    def _remove_stale(self, batch: Sequence[_Read]) -> None:
-        shrunk = [read for read in batch if read.before and read.before.segments > read.after.segments]
-        keys = [
-            segment_key(read.after.object_id, index)
-            for read in shrunk
-            if read.before
-            for index in range(read.after.segments, read.before.segments)
-        ]
-        for dimension in self._dimensions if keys else ():
-            self._vectors.delete(dimension, keys)
-        for read in shrunk:
-            self._thumbnails.delete(read.after.object_id, from_index=read.after.segments)
+    def _embedded(self, read: _Read, rows: Embedding, reasons: Mapping[int, str]) -> Embedded:
+        segments = read.reading.segments
+        kept = [position for position in range(len(segments)) if position not in reasons]
+        return Embedded(
+            before=read.before,
+            after=_described(read.after, read.reading, reasons),
+            segments=[segments[position] for position in kept],
+            embeddings=nest(rows if len(kept) == len(segments) else rows[kept], self._dimensions),
+        )
 
 
 def _once(files: Iterable[Path]) -> Iterator[Path]:
@@ -204,6 +204,12 @@ def _is_full(batch: Sequence[_Read], *, since: float) -> bool:
     return full or (bool(lengths) and time.monotonic() - since > BATCH_SECONDS)
 
 
+def _told(storing: "deque[Future[list[Outcome]]]", ready: list[Outcome]) -> Iterator[Outcome]:
+    while storing:
+        ready += storing.popleft().result()
+    yield from _drain(ready)
+
+
 def _drain(outcomes: list[Outcome]) -> Iterator[Outcome]:
     while outcomes:
         yield outcomes.pop(0)
@@ -216,23 +222,15 @@ def _unchanged(before: Manifest, after: Manifest) -> bool:
     )
 
 
-def _described(manifest: Manifest, reading: Reading) -> Manifest:
+def _described(manifest: Manifest, reading: Reading, reasons: Mapping[int, str]) -> Manifest:
+    refused = tuple(
+        f"Segment {reading.segments[position].index} was refused by the embedder and is not stored: {reason}"
+        for position, reason in reasons.items()
+    )
     return replace(
         manifest,
         segments=len(reading.segments),
         modality=reading.modality,
         content_type=reading.content_type,
-        warnings=reading.warnings,
+        warnings=reading.warnings + refused,
     )
-
-
-def _storing(read: _Read) -> Manifest:
-    earlier = read.before.segments if read.before else 0
-    return replace(read.after, status=Status.STORING, segments=max(earlier, read.after.segments))
-
-
-def _rows(keyed: Sequence[tuple[Manifest, Segment]], embeddings: Embedding) -> list[VectorRow]:
-    return [
-        VectorRow(segment_key(manifest.object_id, segment.index), embedding, metadata_of(manifest, segment))
-        for (manifest, segment), embedding in zip(keyed, embeddings, strict=True)
-    ]

@@ -47,6 +47,8 @@ class Outcome:
     path: Path
     manifest: Manifest | None = None
     """As stored; None when it failed."""
+    segments: int = 0
+    """Stored by this run; fewer than the manifest has keys for where the embedder refused some."""
     skipped: bool = False
     """Unchanged since it was stored."""
     failure: Failure | None = None
@@ -72,7 +74,7 @@ class Report:
             self.skipped += 1
         elif (manifest := outcome.manifest) is not None:
             self.stored += 1
-            self.segments += manifest.segments
+            self.segments += outcome.segments
             self.warnings += [(outcome.path, warning) for warning in manifest.warnings]
             modality = str(manifest.modality)
-            self.modalities[modality] = self.modalities.get(modality, 0) + manifest.segments
+            self.modalities[modality] = self.modalities.get(modality, 0) + outcome.segments

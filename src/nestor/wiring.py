@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from nestor import media
 from nestor.adapters.manifests import SqliteManifests
 from nestor.adapters.thumbnails import FolderThumbnails
 from nestor.errors import HomeBusy, InvalidInput, VectorsError
@@ -13,10 +14,33 @@ from nestor.ingest import Ingest
 from nestor.library import Library
 from nestor.ports import Embedder, Vectors
 from nestor.search import Search
-from nestor.settings import Settings
+from nestor.settings import NOVA_MODEL_ID, Settings
 
 if TYPE_CHECKING:
+    from nestor.adapters.nova.embedder import NovaEmbedder
+    from nestor.adapters.s3vectors.setup import SetUp
     from s3vectors_local import Engine
+
+
+def nova(
+    *,
+    region: str | None = None,
+    model_id: str = NOVA_MODEL_ID,
+    requests_per_minute: int = 600,
+    concurrency: int = 4,
+    attempts: int = 6,
+) -> "NovaEmbedder":
+    """Return the embedder of Amazon Nova; botocore reads AWS_ENDPOINT_URL_BEDROCK_RUNTIME by itself.
+
+    Each call is attempted that many times. Raises InvalidInput when no region is known, EmbeddingFailed when there are
+    no credentials.
+    """
+    from nestor.adapters.nova.client import client
+    from nestor.adapters.nova.embedder import NovaEmbedder
+    from nestor.adapters.nova.pace import Pace
+
+    pace = Pace(requests_per_minute=requests_per_minute, concurrency=concurrency, attempts=attempts)
+    return NovaEmbedder(client(region=region, concurrency=concurrency), pace=pace, model_id=model_id)
 
 
 class Nestor:
@@ -71,9 +95,37 @@ class Nestor:
         """The embedder of files and questions."""
         if self._embedder is not None:
             return self._embedder
+        if self.settings.embedder == "nova":
+            return nova(
+                region=self.settings.region,
+                model_id=self.settings.model_id,
+                requests_per_minute=self.settings.requests_per_minute,
+                concurrency=self.settings.concurrency,
+            )
         from nestor.adapters.local import LocalEmbedder
 
         return LocalEmbedder()
+
+    def read_options(self, **asked: Any) -> media.ReadOptions:
+        """Return options that make readers give what the embedder can use; what is asked for wins.
+
+        Raises InvalidInput when a value is out of its range.
+        """
+        shown = {"clips": True, "image_side": media.LARGE_IMAGE_SIDE} if self.settings.embedder == "nova" else {}
+        return media.ReadOptions(**(shown | asked))
+
+    def setup(self) -> "SetUp":
+        """Make the bucket and the indexes where missing; say what was there and what differs. Changes nothing else."""
+        from nestor.adapters.s3vectors.setup import set_up
+
+        return set_up(self.client, bucket=self.settings.vector_bucket, embedder=self._embedder_id())
+
+    def _embedder_id(self) -> str:
+        if self._embedder is None and self.settings.embedder == "nova":
+            from nestor.adapters.nova.requests import embedder_id
+
+            return embedder_id(self.settings.model_id)  # without a client, hence without a region
+        return self.embedder.id
 
     @functools.cached_property
     def manifests(self) -> SqliteManifests:

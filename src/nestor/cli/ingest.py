@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nestor.cli.output import print_json, print_table, say, table, with_progress
+from nestor.cli.settings import embedder_option, with_embedder
 from nestor.settings import Settings
 
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -19,6 +20,7 @@ CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.
 @click.option("--tag", "tags", multiple=True, help="A tag for the assets; may be given several times.")
 @click.option("--segment-seconds", type=float, default=5.0, show_default=True, help="Audio and video: 1 to 30.")
 @click.option("--segment-characters", type=int, default=1000, show_default=True, help="Text: 800 to 50,000.")
+@embedder_option
 @click.option("--jobs", type=click.IntRange(1, 64), default=CPUS, help="Processes that read files.")
 @click.option("--ocr", is_flag=True, help="Read the words in pictures (needs rapidocr).")
 @click.option("--speech", is_flag=True, help="Write down what is said (needs pocketsphinx).")
@@ -36,6 +38,7 @@ def ingest(
     paths: tuple[Path, ...],
     collection: str,
     tags: tuple[str, ...],
+    embedder: str | None,
     jobs: int,
     as_json: bool,
     **options: Any,
@@ -45,20 +48,26 @@ def ingest(
     Unchanged files are skipped, changed ones replaced. Interrupted? Run it again: it goes on where it stopped.
     """
     from nestor import media
+    from nestor.errors import EmbedderUnavailable
     from nestor.outcome import Labels, Report
     from nestor.wiring import Nestor
 
     started = time.monotonic()
-    read_options = media.ReadOptions(**{name: value for name, value in options.items() if value is not None})
+    nestor = Nestor(with_embedder(settings, embedder))
+    read_options = nestor.read_options(**{name: value for name, value in options.items() if value is not None})
     labels = Labels(collection, tags)
     files = list(media.discover(paths))
     if not files:
         say("There are no files to ingest there.")
     report = Report()
-    with Nestor(settings) as nestor:
+    with nestor:
         outcomes = nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs)
-        for outcome in with_progress(outcomes, total=len(files), label=lambda outcome: outcome.path.name):
-            report.add(outcome)
+        try:
+            for outcome in with_progress(outcomes, total=len(files), label=lambda outcome: outcome.path.name):
+                report.add(outcome)
+        except EmbedderUnavailable:
+            say(f"{report.stored:,} files were stored before it stopped; the same command again does the rest.")
+            raise
     seconds = time.monotonic() - started
     if as_json:
         print_json(_document(report, seconds))

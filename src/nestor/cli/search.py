@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nestor.cli.output import excerpt, hit_document, name_of, print_json, print_table, say, table, width
+from nestor.cli.settings import embedder_option, with_embedder
 from nestor.domain import FULL_DIMENSION
 from nestor.errors import InvalidInput
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
     from nestor.domain import Hit
-    from nestor.search import Found, Question, Search
+    from nestor.search import Found, Question
+    from nestor.wiring import Nestor
 
 
 @click.command()
 @click.argument("query", required=False)
 @click.option("--image", type=click.Path(path_type=Path), help="Search by a picture instead of words.")
 @click.option("--file", type=click.Path(path_type=Path), help="Search by any file instead of words.")
+@embedder_option
 @click.option(
     "--dimension", type=int, default=FULL_DIMENSION, show_default=True, help="Components: 256, 384, 1024 or 3072."
 )
@@ -34,6 +37,7 @@ def search(
     query: str | None,
     image: Path | None,
     file: Path | None,
+    embedder: str | None,
     dimension: int,
     all_dimensions: bool,
     top_k: int,
@@ -47,8 +51,8 @@ def search(
     if sum(given is not None for given in (query, image, file)) != 1:
         raise InvalidInput("Give one thing to search by: words, --image FILE or --file FILE.")
     filter_document = parse_where(conditions)
-    with Nestor(settings, read_only=True) as nestor:
-        question = _question(nestor.search, query, image, file)
+    with Nestor(with_embedder(settings, embedder), read_only=True) as nestor:
+        question = _question(nestor, query, image, file)
         asked = query if query is not None else str(image or file)
         if all_dimensions:
             found = nestor.search.ask_all(question, top_k=top_k, where=filter_document)
@@ -62,12 +66,13 @@ def search(
         show(found)
 
 
-def _question(search: "Search", query: str | None, image: Path | None, file: Path | None) -> "Question":
+def _question(nestor: "Nestor", query: str | None, image: Path | None, file: Path | None) -> "Question":
     if query is not None:
-        return search.words(query)
+        return nestor.search.words(query)
+    options = nestor.read_options()
     if image is not None:
-        return search.image(image)
-    return search.file(file or Path())
+        return nestor.search.image(image, options)
+    return nestor.search.file(file or Path(), options)
 
 
 def _document_one(query: str, found: "Found") -> dict[str, Any]:

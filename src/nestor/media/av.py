@@ -42,6 +42,7 @@ def read_media(source: Source, options: ReadOptions) -> Reading:
 
     The text of a segment is first what is said in it (subtitles beside or inside the file; of a transcript without
     times the words in proportion to the seconds), then captions, tags and file name, which every segment repeats.
+    Where the options ask for clips, each segment has its seconds as a file of its own.
 
     Raises UnreadableFile: truncated, broken, oversized. What can still be read of a cut file is read, with a warning.
     """
@@ -68,11 +69,22 @@ def _reading(source: Source, container: "InputContainer", options: ReadOptions) 
     modality = Modality.AUDIO if line.video is None else Modality.VIDEO
     if line.audio is None and not any(seen):
         raise refused(source.path, "broken", "no picture in it can be decoded. Copy or convert it again.")
+    cut = _clips(source, line, options, spans, warnings)
     segments = tuple(
-        Segment(index, modality, Span(start_seconds=start, end_seconds=end), joined([words, *told]), picture)
-        for index, ((start, end), words, picture) in enumerate(zip(spans, said, seen, strict=True))
+        Segment(index, modality, Span(start_seconds=start, end_seconds=end), joined([words, *told]), picture, clip)
+        for index, ((start, end), words, picture, clip) in enumerate(zip(spans, said, seen, cut, strict=True))
     )
     return Reading(modality, _content_type(source, modality), segments, tuple(warnings), line.duration)
+
+
+def _clips(
+    source: Source, line: Timeline, options: ReadOptions, spans: Spans, warnings: list[str]
+) -> Sequence[bytes | None]:
+    if not options.clips:
+        return [None] * len(spans)
+    from nestor.media.clips import clips
+
+    return clips(source, line, spans, warnings, timeout_seconds=options.timeout_seconds)
 
 
 def _said(

@@ -10,7 +10,7 @@ from nestor.errors import UnreadableFile
 from nestor.media import sidecars
 from nestor.media.detect import check_file, detect, read_head
 from nestor.media.kinds import DOCX, PPTX
-from nestor.media.options import ReadOptions
+from nestor.media.options import IMAGE_SIDE, ReadOptions
 from nestor.media.source import Family, Kind, refused
 from nestor.media.wording import readable_name
 
@@ -25,6 +25,7 @@ _SHAPING: dict[Family, tuple[str, ...]] = {
     Family.IMAGE: ("ocr",),
     Family.MEDIA: ("segment_seconds", "speech"),
 }
+_ADDED = {"clips": False, "image_side": IMAGE_SIDE}
 _ANY = ("segment_characters", "segment_seconds", "ocr", "speech")
 
 
@@ -62,6 +63,8 @@ def _kind(path: Path) -> Kind | None:
 def _around(path: Path, kind: Kind | None, options: ReadOptions) -> list[object]:
     names = _SHAPING[kind.family] if kind else _ANY
     shaping = {name: getattr(options, name) for name in names}
+    # Left out where they are as ever, so that what was stored before there was a choice counts as unchanged.
+    shaping |= {name: value for name, usual in _ADDED.items() if (value := getattr(options, name)) != usual}
     if kind and kind.family in {Family.TEXT, Family.DOCX}:
         return [shaping, kind.format]
     notes = sidecars.notes(path)

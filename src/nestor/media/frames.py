@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nestor.media.jpeg import LONGER_SIDE, jpeg
+from nestor.media.jpeg import jpeg
+from nestor.media.options import IMAGE_SIDE
 from nestor.media.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _decoded(container: "InputContainer", stream: "VideoStream") -> Iterator["Vi
 
 
 def _jpeg(frame: "VideoFrame") -> bytes:
-    scale = min(1.0, LONGER_SIDE / max(frame.width, frame.height))
+    scale = min(1.0, IMAGE_SIDE / max(frame.width, frame.height))
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
     image: Image = frame.to_image(width=width, height=height)  # type: ignore[no-untyped-call]
     return jpeg(image.rotate(frame.rotation, expand=True) if frame.rotation else image)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nestor.domain import Modality, Reading, Segment, Span
 from nestor.media import sidecars
-from nestor.media.jpeg import LONGER_SIDE, jpeg
+from nestor.media.jpeg import jpeg
 from nestor.media.options import ReadOptions
 from nestor.media.source import Source, refused
 from nestor.media.wording import cleaned, joined, readable_name
@@ -56,9 +56,10 @@ def _load(source: Source, options: ReadOptions) -> tuple[bytes, list[str], tuple
         try:
             with Image.open(source.path, formats=[source.kind.format]) as image:
                 _check_pixels(source, image.width * image.height, options)
-                image.draft("RGB", (LONGER_SIDE, LONGER_SIDE))
+                image.draft("RGB", (options.image_side, options.image_side))
                 image.load()
-                return jpeg(ImageOps.exif_transpose(image)), list(_written(image)), _left_out(image)
+                picture = jpeg(ImageOps.exif_transpose(image), side=options.image_side)
+                return picture, list(_written(image)), _left_out(image)
         except Image.DecompressionBombError as error:
             raise refused(source.path, "oversized", f"{error}. Scale it down.") from error
         except UnidentifiedImageError as error:

@@ -3,21 +3,22 @@
 import io
 from typing import TYPE_CHECKING
 
+from nestor.media.options import IMAGE_SIDE
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LONGER_SIDE = 768
 _QUALITY = 85
 _WHITE = (255, 255, 255)
 
 
-def jpeg(image: "Image") -> bytes:
-    """Return the picture as JPEG, at most 768 pixels on its longer side; what is transparent becomes white.
+def jpeg(image: "Image", *, side: int = IMAGE_SIDE) -> bytes:
+    """Return the picture as JPEG, at most `side` pixels on its longer side; what is transparent becomes white.
 
     The picture that was given may be scaled down by it.
     """
     small = _eight_bits(image)
-    small.thumbnail((LONGER_SIDE, LONGER_SIDE), reducing_gap=2.0)
+    small.thumbnail((side, side), reducing_gap=2.0)
     out = io.BytesIO()
     _flat(small).save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()

@@ -12,6 +12,10 @@ MAX_SECONDS = 43_020.0
 MAX_TEXT_CHARACTERS = 57_000_000
 """1,900 segments filled to three fifths of 50,000 characters, the least a cut leaves in one."""
 
+IMAGE_SIDE = 768
+LARGE_IMAGE_SIDE = 1_568
+"""Small print on a page can still be read, and a page stays far below what a call to a model holds."""
+
 _RANGES: dict[str, tuple[float, float]] = {
     "segment_characters": (800, 50_000),
     "segment_seconds": (1, 30),
@@ -21,6 +25,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_seconds": (1, MAX_SECONDS),
     "max_text_characters": (1, MAX_TEXT_CHARACTERS),
     "timeout_seconds": (0.1, 86_400),
+    "image_side": (64, LARGE_IMAGE_SIDE),
 }
 _EXTRAS = {"ocr": ("rapidocr", "onnxruntime"), "speech": ("pocketsphinx",)}
 
@@ -45,6 +50,12 @@ class ReadOptions:
     speech: bool = False
     """Recognise English speech where no subtitles are; needs the extra `speech`. A best effort, which takes about
     a seventh of the time that the medium lasts: allow more timeout_seconds for more than ten minutes."""
+
+    clips: bool = False
+    """Give each audio or video segment its seconds as a small file of their own, for embedders that see and hear. Takes
+    at most three fifths of timeout_seconds; what is not done by then has none, and a warning says so."""
+    image_side: int = IMAGE_SIDE
+    """Longer side, in pixels, of the pictures of images and pages; those of videos keep to 768."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():

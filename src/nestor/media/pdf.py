@@ -6,7 +6,7 @@ from typing import Any
 
 from nestor.domain import Modality, Reading, Segment, Span
 from nestor.media import sidecars
-from nestor.media.jpeg import LONGER_SIDE, jpeg
+from nestor.media.jpeg import jpeg
 from nestor.media.options import ReadOptions
 from nestor.media.source import Source, refused
 from nestor.media.wording import cleaned, joined, readable_name
@@ -92,7 +92,7 @@ def _page(document: Any, index: int, options: ReadOptions, warnings: list[str]) 
         page = document[index]
         try:
             text = cleaned(_HYPHEN.sub("", _page_text(page)))[: options.max_text_characters]
-            picture = _picture(page)
+            picture = _picture(page, options.image_side)
         finally:
             page.close()
     except pypdfium2.PdfiumError as error:
@@ -112,12 +112,12 @@ def _page_text(page: Any) -> str:
         text_page.close()
 
 
-def _picture(page: Any) -> bytes | None:
+def _picture(page: Any, side: int) -> bytes | None:
     width, height = page.get_size()
     if min(width, height) <= 0:
         return None
-    bitmap = page.render(scale=LONGER_SIDE / max(width, height))
+    bitmap = page.render(scale=side / max(width, height))
     try:
-        return jpeg(bitmap.to_pil())
+        return jpeg(bitmap.to_pil(), side=side)
     finally:
         bitmap.close()

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from nestor.adapters.s3vectors.calls import Calls
@@ -22,6 +22,18 @@ _EMBEDDER = re.compile(r"[\w.:/=+\-@]{1,256}")
 def index_name(dimension: int) -> str:
     """Return the name of the index of that size."""
     return f"embeddings-{dimension}d"
+
+
+def shape_faults(found: Mapping[str, Any], *, dimension: int) -> list[str]:
+    """Return in words in what an index, as GetIndex describes it, is not one of Nestor of that size."""
+    faults = []
+    shape = (found["dataType"], found["dimension"], found["distanceMetric"])
+    if shape != ("float32", dimension, "cosine"):
+        faults.append(f"holds {shape[1]} {shape[0]} components by {shape[2]} distance")
+    declared = found.get("metadataConfiguration", {}).get("nonFilterableMetadataKeys", [])
+    if missing := [key for key in NON_FILTERABLE if key not in declared]:
+        faults.append(f"does not declare {', '.join(missing)} non-filterable")
+    return faults
 
 
 def patiently(call: Callable[[], Any], *, sleep: Callable[[float], None] = time.sleep) -> Any:
@@ -51,35 +63,38 @@ class Indexes:
             raise InvalidInput(
                 f"The embedder id {embedder!r} must be 1 to 256 letters, digits or _ . : / = + - @ signs."
             )
-        found = self._find(dimension)
+        found = self.find(dimension)
         if found is None:
-            if self._create(dimension, embedder=embedder):
+            if self.create(dimension, embedder=embedder):
                 return
-            found = patiently(lambda: self._get(dimension), sleep=self._sleep)
-        self._check_shape(found, dimension=dimension)
+            found = patiently(lambda: self.get(dimension), sleep=self._sleep)
+        if faults := shape_faults(found, dimension=dimension):
+            self._refuse(found, faults[0])
         self._check_embedder(found, embedder=embedder)
 
     def embedder(self, dimension: int) -> str | None:
         """Return the tag, empty when the index has none; None when there is no index."""
-        found = self._find(dimension)
-        return None if found is None else self._tag(found["indexArn"])
+        found = self.find(dimension)
+        return None if found is None else self.tag(found["indexArn"])
 
-    def _find(self, dimension: int) -> dict[str, Any] | None:
+    def find(self, dimension: int) -> dict[str, Any] | None:
+        """Return what GetIndex tells of the index, None when there is none."""
         try:
-            return self._get(dimension)
+            return self.get(dimension)
         except VectorsError as error:
             if error.code == NOT_FOUND:
                 return None
             raise
 
-    def _get(self, dimension: int) -> dict[str, Any]:
+    def get(self, dimension: int) -> dict[str, Any]:
+        """Return what GetIndex tells of the index. Raises VectorsError when there is none."""
         found: dict[str, Any] = self._calls.get(
             "get_index", "index", vectorBucketName=self._bucket, indexName=index_name(dimension)
         )
         return found
 
-    def _create(self, dimension: int, *, embedder: str) -> bool:
-        """Return whether this call made the index; False when another was faster."""
+    def create(self, dimension: int, *, embedder: str) -> bool:
+        """Make the index, and the bucket where it is missing; return False when another was faster."""
         try:
             return self._create_index(dimension, embedder=embedder)
         except VectorsError as error:
@@ -110,15 +125,6 @@ class Indexes:
             raise
         return True
 
-    def _check_shape(self, found: dict[str, Any], *, dimension: int) -> None:
-        shape = (found["dataType"], found["dimension"], found["distanceMetric"])
-        if shape != ("float32", dimension, "cosine"):
-            self._refuse(found, f"holds {shape[1]} {shape[0]} components by {shape[2]} distance")
-        declared = found.get("metadataConfiguration", {}).get("nonFilterableMetadataKeys", [])
-        missing = [key for key in NON_FILTERABLE if key not in declared]
-        if missing:
-            self._refuse(found, f"does not declare {', '.join(missing)} non-filterable")
-
     def _refuse(self, found: dict[str, Any], reason: str) -> NoReturn:
         raise VectorsError(
             f"The index {found['indexName']!r} in the bucket {self._bucket!r} {reason}, and an index cannot be "
@@ -128,14 +134,14 @@ class Indexes:
 
     def _check_embedder(self, found: dict[str, Any], *, embedder: str) -> None:
         arn = found["indexArn"]
-        filled_by = self._tag(arn)
+        filled_by = self.tag(arn)
         where = f"The index {found['indexName']!r} in the bucket {self._bucket!r}"
         if filled_by and filled_by != embedder:
             raise EmbedderMismatch(
                 f"{where} was filled by the embedder {filled_by!r}, and this is {embedder!r}: their embeddings "
                 "cannot be compared. Use that embedder, or another bucket."
             )
-        if not filled_by and self._holds_vectors(found):
+        if not filled_by and self.holds_vectors(found):
             raise EmbedderMismatch(
                 f"{where} holds vectors, and nobody noted which embedder made them; this is {embedder!r}. If it was "
                 f"this one, say so with `aws s3vectors tag-resource --resource-arn {arn} "
@@ -144,9 +150,11 @@ class Indexes:
         if not filled_by:
             self._calls("tag_resource", resourceArn=arn, tags={EMBEDDER_TAG: embedder})
 
-    def _tag(self, arn: str) -> str:
+    def tag(self, arn: str) -> str:
+        """Return the id of the embedder that is noted at the index, empty when none is."""
         tags: dict[str, str] = self._calls.get("list_tags_for_resource", "tags", resourceArn=arn)
         return tags.get(EMBEDDER_TAG, "")
 
-    def _holds_vectors(self, found: dict[str, Any]) -> bool:
+    def holds_vectors(self, found: dict[str, Any]) -> bool:
+        """Say whether there is a vector in the index."""
         return any(self._calls.pages("list_vectors", "vectors", indexArn=found["indexArn"], maxResults=1))

@@ -8,6 +8,8 @@ from pathlib import Path
 from nestor.errors import InvalidInput
 
 DEFAULT_HOME = Path("~/.nestor")
+NOVA_MODEL_ID = "amazon.nova-2-multimodal-embeddings-v1:0"
+EMBEDDERS = ("local", "nova")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +24,26 @@ class Settings:
     endpoint_url: str | None = None
     """Another S3-Vectors-compatible endpoint; implies `aws`."""
     region: str | None = None
+    embedder: str = "local"
+    """`local` (in this process) or `nova` (Amazon Bedrock, with the AWS credentials of the environment)."""
+    model_id: str = NOVA_MODEL_ID
+    """What `nova` asks Bedrock for: a model id, or the ARN of an inference profile of it."""
+    requests_per_minute: int = 600
+    """Most calls to Bedrock in a minute; what an account may do stands in its Service Quotas."""
+    concurrency: int = 4
+    """Calls to Bedrock at a time."""
+
+    def __post_init__(self) -> None:
+        """Refuse an embedder of no meaning."""
+        if self.embedder not in EMBEDDERS:
+            raise InvalidInput(f"NESTOR_EMBEDDER is {self.embedder!r}; it must be 'local' or 'nova'.")
 
     @classmethod
     def from_environment(cls, *, home: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read NESTOR_HOME, VECTOR_BUCKET, NESTOR_VECTORS, NESTOR_ENDPOINT_URL and AWS_REGION.
+        """Read NESTOR_HOME, VECTOR_BUCKET, NESTOR_VECTORS, NESTOR_ENDPOINT_URL, AWS_REGION, NESTOR_EMBEDDER and Nova's.
 
-        `home` given by the caller wins over NESTOR_HOME. Raises InvalidInput for a value that makes no sense.
+        Nova's are NESTOR_MODEL_ID, NESTOR_REQUESTS_PER_MINUTE and NESTOR_CONCURRENCY. `home` given by the caller wins
+        over NESTOR_HOME. Raises InvalidInput for a value that makes no sense.
         """
         endpoint_url = environment.get("NESTOR_ENDPOINT_URL") or None
         vectors = environment.get("NESTOR_VECTORS") or ("aws" if endpoint_url else "embedded")
@@ -41,4 +57,15 @@ class Settings:
             vectors=vectors,
             endpoint_url=endpoint_url,
             region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None,
+            embedder=environment.get("NESTOR_EMBEDDER") or "local",
+            model_id=environment.get("NESTOR_MODEL_ID") or NOVA_MODEL_ID,
+            requests_per_minute=_count(environment, "NESTOR_REQUESTS_PER_MINUTE", default=600, most=100_000),
+            concurrency=_count(environment, "NESTOR_CONCURRENCY", default=4, most=64),
         )
+
+
+def _count(environment: Mapping[str, str], name: str, *, default: int, most: int) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        raise InvalidInput(f"{name} is {text!r}; it must be a whole number from 1 to {most:,}.")
+    return int(text)
