@@ -169,12 +169,20 @@ class Coarse:
             whole=None if self.whole is None else _moved(self.whole, np.flatnonzero(to[: len(self.whole)] >= 0), room),
         )
 
+    def nearest_lists(self, query: Asked, nprobe: int) -> Slots:
+        """Return the numbers of the nearest lists, nearest first."""
+        order: Slots = np.argsort(-self._nearness(query), kind="stable")[:nprobe]
+        return order
+
+    def _nearness(self, query: Asked) -> Float32:
+        # By the distance to the centres, as rows were given to lists: also where rows are ranked by their product.
+        return self.centres.scores(replace(query, penalised=True))
+
     def _spans(self, query: Asked, nprobe: int) -> list[tuple[int, int]]:
         lists = len(self.centres)
         if nprobe >= lists:
             return [(0, len(self.codes))]
-        # By the distance to the centres, as rows were given to lists: also where rows are ranked by their product.
-        nearness = self.centres.scores(replace(query, penalised=True))
+        nearness = self._nearness(query)
         chosen: Any = np.argpartition(nearness, lists - nprobe)[lists - nprobe :]
         return list(zip(self.starts[chosen].tolist(), self.starts[chosen + 1].tolist(), strict=True))
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from s3vectors_local.model import Float32, Metric
 from s3vectors_local.search.coarse import Coarse, Depth, Slots, Tuning, best
+from s3vectors_local.search.codes import Asked
 
 TARGET: Final = 0.99
 """The recall@10 that is promised. Aimed at is a little more, since queries are not rows."""
@@ -20,6 +21,7 @@ _PROBES: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384,
 _CANDIDATES: Final = (30, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1_100, 1_600, 2_200, 3_200, 4_500, 6_400)
 _KEPT: Final = (15, 20, 30, 40, 60, 80, 120, 160, 240, 400, 800)
 _KEPT_AIM: Final = 0.9995  # of the neighbours among the candidates
+_SCANNED: Final = 6  # probes that are tried in one go
 _FAR: Final = np.iinfo(np.int64).max
 # Microseconds on a common machine: what a list, a code of it, and a component that is compared exactly cost.
 _LIST_COST: Final = 1.0
@@ -82,8 +84,7 @@ class Filtered:
 
 def tuned(coarse: Coarse, queries: Float32, truth: Slots, filtered: Filtered) -> Coarse:
     """Return the index with the cheapest depths that reach the aims; `truth` are the nearest slots of each query."""
-    lists = len(coarse.centres)
-    (whole,) = _trials(coarse, queries, truth, [lists])
+    whole = _whole_trial(coarse, queries, truth)
     trials = [*_worthwhile(coarse, queries, truth), whole]
     tuning = Tuning(
         _cheapest(coarse, trials, k=_FIRST, aim=_FIRST_AIM),
@@ -113,8 +114,9 @@ def _least_kept(coarse: Coarse, queries: Float32, truth: Slots, depth: Depth, k:
         slots, scores = coarse.probed(coarse.encoder.ask(query), nprobe=depth.nprobe, without=None)
         slots = slots[best(scores, min(depth.candidates, _CANDIDATES[-1]))]
         whole = coarse.whole_scores(coarse.encoder.ask_whole(query), slots, take=_taken)
-        found = _ranks(slots, whole, nearest[:k])
-        ranks += [rank for rank in found if rank != _FAR]
+        known = nearest[:k][np.isin(nearest[:k], slots)]
+        order = np.argsort(slots)
+        ranks += _ranks(whole, order[np.searchsorted(slots, known, sorter=order)]).tolist()
     good = [kept for kept in _KEPT if kept >= k and np.mean(np.array(ranks) < kept) >= _KEPT_AIM]
     return good[0] if good else 0
 
@@ -148,25 +150,52 @@ def _cost(coarse: Coarse, depth: Depth) -> float:
 
 def _trials(coarse: Coarse, queries: Float32, truth: Slots, probes: Sequence[int]) -> Iterator[_Trial]:
     asked = [coarse.encoder.ask(query) for query in queries]
-    for nprobe in probes:
-        ranks = np.empty(truth.shape, np.int64)
+    for group in (probes[start : start + _SCANNED] for start in range(0, len(probes), _SCANNED)):
+        ranks = np.empty((len(group), *truth.shape), np.int64)
         for number, query in enumerate(asked):
-            slots, scores = coarse.probed(query, nprobe=nprobe, without=None)
-            ranks[number] = _ranks(slots, scores, truth[number])
-        yield _Trial(nprobe, ranks)
+            # The lists of the last of them hold those of the others: they are scanned once.
+            scores, ends, places = _scan(coarse, query, truth[number], nprobe=group[-1])
+            for row, nprobe in zip(ranks, group, strict=True):
+                end = ends[nprobe - 1]
+                row[number] = _ranks(scores[:end], np.where(places < end, places, -1))
+        yield from (_Trial(nprobe, row) for nprobe, row in zip(group, ranks, strict=True))
+
+
+def _scan(coarse: Coarse, query: Asked, truth: Slots, *, nprobe: int) -> tuple[Float32, Slots, Slots]:
+    """Return the scores in the nearest lists, nearest first, where each list ends, and where the neighbours are.
+
+    A neighbour that is in none of these lists is at the end.
+    """
+    lists = coarse.nearest_lists(query, nprobe)
+    starts, sizes = coarse.starts[lists], coarse.starts[lists + 1] - coarse.starts[lists]
+    ends = np.cumsum(sizes)
+    spans = list(zip(starts.tolist(), (starts + sizes).tolist(), strict=True))
+    scores = coarse.codes.scores_in(query, spans, np.concatenate([np.arange(*span) for span in spans]))
+    shifts = np.full(len(coarse.centres), len(coarse.codes))
+    shifts[lists] = ends - sizes - starts
+    places = coarse.places[truth].astype(np.int64)
+    return scores, ends, np.minimum(places + shifts[np.searchsorted(coarse.starts, places, side="right") - 1], ends[-1])
+
+
+def _whole_trial(coarse: Coarse, queries: Float32, truth: Slots) -> _Trial:
+    scores = (coarse.codes.scores(coarse.encoder.ask(query)) for query in queries)
+    ranks = [_ranks(found, coarse.places[nearest]) for found, nearest in zip(scores, truth, strict=True)]
+    return _Trial(len(coarse.centres), np.array(ranks))
 
 
 def _filtered_trial(coarse: Coarse, queries: Float32, filtered: Filtered) -> _Trial:
     scores = (coarse.selected(coarse.encoder.ask(query), filtered.slots) for query in queries)
-    ranks = [_ranks(filtered.slots, found, nearest) for found, nearest in zip(scores, filtered.truth, strict=True)]
+    places = np.searchsorted(filtered.slots, filtered.truth)
+    ranks = [_ranks(found, places_) for found, places_ in zip(scores, places, strict=True)]
     return _Trial(len(coarse.centres), np.array(ranks))
 
 
-def _ranks(slots: Slots, scores: Float32, truth: Slots) -> list[int]:
-    places = best(scores, _CANDIDATES[-1])
-    order = places[np.argsort(-scores[places], kind="stable")]
-    standing = {slot: place for place, slot in enumerate(slots[order].tolist())}
-    return [standing.get(slot, _FAR) for slot in truth.tolist()]
+def _ranks(scores: Float32, places: Slots) -> npt.NDArray[np.int64]:
+    """Return how many scores are better than each of those at some places; _FAR for a place of -1."""
+    if not len(scores):
+        return np.full(len(places), _FAR)
+    better = len(scores) - np.searchsorted(np.sort(scores), scores[places], side="right")
+    return np.where(places < 0, _FAR, better)
 
 
 def _cheapest(coarse: Coarse, trials: Sequence[_Trial], *, k: int, aim: float) -> Depth:
