@@ -3,26 +3,31 @@
 Imported where a server is started only: it needs the server extra.
 """
 
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from s3vectors_local.errors import SerializationException
-from s3vectors_local.operations import refusal
+from s3vectors_local.errors import RequestTimeoutException, SerializationException
+from s3vectors_local.operations import Reply, refusal
 from s3vectors_local.server import App
 
 if TYPE_CHECKING:
+    import asyncio
+
     from uvicorn._types import HTTPScope
 
+HEAD_SECONDS: Final = 60.0
+"""For the head of a request to arrive."""
 _IDLE_SECONDS = 75  # longer than clients keep an unused connection, so that they are the ones to close it
 
 
-def settings(app: App, *, grace_seconds: int) -> uvicorn.Config:
+def settings(app: App, *, grace_seconds: int, head_seconds: float = HEAD_SECONDS) -> uvicorn.Config:
     """Return how to serve the application; what is being answered at the end has so many seconds."""
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=partial(Connection, head_seconds=head_seconds),  # type: ignore[arg-type] # called as a class is
         ws="none",
         log_level="warning",
         access_log=False,
@@ -36,6 +41,25 @@ def settings(app: App, *, grace_seconds: int) -> uvicorn.Config:
 
 class Connection(HttpToolsProtocol):
     """A connection whose client may close its side after a request, and still gets the answer."""
+
+    def __init__(self, *args: Any, head_seconds: float = HEAD_SECONDS, **more: Any) -> None:
+        """Give the head of each request so many seconds to arrive; how long a body may take is the application's."""
+        super().__init__(*args, **more)
+        self._head_seconds = head_seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; from the first byte of a head on, time runs."""
+        super().data_received(data)
+        if not self._is_in_head():
+            self._stop_timer()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._head_seconds, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let no time run any more."""
+        self._stop_timer()
+        super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks whether to stay open
         """Stay open for the answers to requests that came whole; refuse one that did not."""
@@ -53,7 +77,9 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or not all of it, as every other error is answered; then close."""
-        reply = refusal(SerializationException(msg))
+        self._send(refusal(SerializationException(msg)))
+
+    def _send(self, reply: Reply) -> None:
         named = {**reply.headers, "content-length": str(len(reply.body)), "connection": "close"}
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
         lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *headers)]
@@ -64,8 +90,22 @@ class Connection(HttpToolsProtocol):
         return self.cycle  # None before the first request, whatever its type says
 
     def _is_cut_short(self, cycle: RequestResponseCycle | None) -> bool:
+        return self._is_in_head() or (cycle is not None and not cycle.response_complete)
+
+    def _is_in_head(self) -> bool:
         # Of a request whose head is not complete there is a scope, and no cycle yet.
-        scope = cast("HTTPScope | None", self.scope)
-        if cycle is None or cycle.scope is not scope:
-            return scope is not None
-        return not cycle.response_complete
+        scope, cycle = cast("HTTPScope | None", self.scope), self._latest()
+        return scope is not None and (cycle is None or cycle.scope is not scope)
+
+    def _give_up(self) -> None:
+        self._head_timer = None
+        cycle = self._latest()
+        if cycle is not None and not cycle.response_complete:  # to an earlier request, which comes first
+            self._head_timer = self.loop.call_later(self._head_seconds, self._give_up)
+        elif self._is_in_head() and not self.transport.is_closing():
+            self._send(refusal(RequestTimeoutException()))
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

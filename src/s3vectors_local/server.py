@@ -44,7 +44,9 @@ class Options:
     read_seconds: float = 60.0
     log: Callable[[telemetry.Event], None] | None = None
     told_after: float = 0.0
-    """Seconds until what other processes answered for this server is known here."""
+    """Seconds until what readers answered for this server is known here."""
+    readers: Callable[[], int] = int
+    """How many readers there are now."""
 
 
 def app(engine: Engine, *, options: Options | None = None) -> "Application":
@@ -70,6 +72,7 @@ class Application:
         """Serve the engine."""
         self._engine = engine
         self._told_after = options.told_after
+        self._readers = options.readers
         self._entrance = options.entrance
         self._log = options.log
         self._intake = Intake(seconds=options.read_seconds)
@@ -164,7 +167,8 @@ class Application:
         except ServiceError as error:
             return _Outcome(refusal(error))
         running, waiting = self._admission.running, self._admission.waiting
-        text = self._metrics.text(running=running, waiting=waiting, more=sizes)
+        readers = telemetry.gauge("s3vectors_readers", "Processes that answer plain queries.", self._readers())
+        text = self._metrics.text(running=running, waiting=waiting, more=[*readers, *sizes])
         return _Outcome(Reply(200, text.encode(), {"content-type": _TEXT}))
 
 

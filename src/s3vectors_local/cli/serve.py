@@ -144,13 +144,15 @@ def _serve(engine: "Engine", listener: "socket.socket", start: "Start", *, reade
         signal.signal(number, lambda *_: None)
     writer = Log(sys.stderr, as_json=log == "json") if log else None
     told_after = 2 * TELLING_SECONDS if readers else 0.0
-    served = app(engine, options=replace(start.options, log=writer, told_after=told_after))
+    options = replace(start.options, log=writer, told_after=told_after, readers=lambda: server.readers)
+    served = app(engine, options=options)
     # A thread inside a large body keeps the others waiting this long at a time; the default of 5 ms shows in p99.
     sys.setswitchinterval(0.0005)
     if readers:
         engine.tend()
     config = settings(served, grace_seconds=_GRACE_SECONDS)
-    Writer(config, start, readers=readers, note=served.note).run(sockets=[listener])
+    server = Writer(config, start, readers=readers, note=served.note)
+    server.run(sockets=[listener])
     if writer is not None:
         writer.close()
 

@@ -44,6 +44,11 @@ class Pool:
         for _ in range(count):
             self._add()
 
+    @property
+    def ready(self) -> int:
+        """How many take connections now."""
+        return sum(member.ready for member in self._members)
+
     def give(self, handle: int, received: bytes) -> bool:
         """Hand a connection to the next reader; False when none can take it now."""
         ready = [member for member in self._members if member.ready]
@@ -88,7 +93,10 @@ class _Member:
         mine, theirs = pair()
         with theirs:
             command = [sys.executable, "-m", _MODULE, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()])  # noqa: S603 - ours
+            # A session of its own: a terminal's Ctrl-C is for the server alone.
+            self._process = subprocess.Popen(  # noqa: S603 - ours
+                command, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], start_new_session=True
+            )
         self.channel = Channel(mine, receive=self._receive, lost=lambda: lost(self))
         self._tell(start)
 

@@ -23,15 +23,20 @@ class Writer(uvicorn.Server):
         config.http = self._connection  # type: ignore[assignment] # called as a class is
         super().__init__(config)
         self._start = start
-        self._readers = readers
+        self._count = readers
         self._note = note
         self._pool: Pool | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @property
+    def readers(self) -> int:
+        """How many readers take connections now."""
+        return 0 if self._pool is None else self._pool.ready
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and start the readers; until they are there, everything is answered here."""
         await super().startup(sockets)
-        self._pool = Pool(self._start, count=self._readers, take=self._take, note=self._note)
+        self._pool = Pool(self._start, count=self._count, take=self._take, note=self._note)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what was begun, here and there."""

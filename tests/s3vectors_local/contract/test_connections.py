@@ -128,6 +128,33 @@ def test_silence(served: int) -> None:
         assert _to_the_end(connection) == b""
 
 
+@pytest.mark.parametrize("before", [b"", WHOLE])
+def test_a_head_that_never_ends(engine: Engine, serve: Any, before: bytes) -> None:
+    """Who begins a request and does not go on is told so, and the connection ends; further drops change nothing."""
+    with serve(engine, head_seconds=0.3) as server, _connected(server.port) as connection:
+        connection.sendall(before + LIST[:-4])
+        time.sleep(0.2)
+        connection.sendall(LIST[-4:-2])
+        *first, last = _answers(_to_the_end(connection))
+        assert (last[0], last[1]["x-amzn-errortype"], last[1]["connection"]) == (
+            408,
+            "RequestTimeoutException",
+            "close",
+        )
+        assert [status for status, *_ in first] == [200] * bool(before)
+
+
+def test_no_hurry_between_requests(engine: Engine, serve: Any) -> None:
+    """The time for a head does not run while none has begun, nor while a body comes."""
+    with serve(engine, head_seconds=0.2) as server, _connected(server.port) as connection:
+        for request in (WHOLE, LIST + b"content-length: 2\r\n\r\n"):
+            time.sleep(0.3)
+            connection.sendall(request)
+            time.sleep(0.3)
+            connection.sendall(b"" if request is WHOLE else b"{}")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
 def test_asking_first(served: int) -> None:
     """A client that waits for leave to send its body gets it."""
     with _connected(served) as connection:

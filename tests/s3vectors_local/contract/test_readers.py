@@ -36,13 +36,18 @@ class Serving:
         )
         assert self.process.stdout is not None
         self.port = int(json.loads(self.process.stdout.readline())["url"].rpartition(":")[2])
-        _until(lambda: len(self.readers()) == 2)
-        time.sleep(0.5)  # until they have said that they are ready
+        _until(lambda: "s3vectors_readers 2" in self.metrics())
 
     def readers(self) -> list[int]:
         """Return the process ids of the readers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(child) for child in children if b"readers.process" in _command(int(child))]
+
+    def metrics(self) -> list[str]:
+        """Return the lines of /metrics."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode().splitlines()
 
     def client(self, **more: Any) -> Any:
         """Return a boto3 client that does not try again."""
@@ -222,9 +227,7 @@ def test_metrics_count_what_readers_answer(serving: Serving) -> None:
     _put(client, "a", [1, 0, 0, 0])
     for _ in range(7):
         _nearest(client, [1, 0, 0, 0])
-    with closing(http.client.HTTPConnection("127.0.0.1", serving.port, timeout=10)) as connection:
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
+    lines = serving.metrics()
     assert 's3vectors_requests_total{operation="QueryVectors",status="200"} 7' in lines
     assert serving.stop().count("200 QueryVectors") == 7
 
@@ -237,7 +240,7 @@ def test_a_reader_that_dies(serving: Serving) -> None:
     before = serving.readers()
     for reader in before:
         os.kill(reader, signal.SIGKILL)
-    _until(lambda: len(serving.readers()) == 2 and not set(serving.readers()) & set(before))
+    _until(lambda: "s3vectors_readers 2" in serving.metrics() and not set(serving.readers()) & set(before))
     for _ in range(5):
         fresh = serving.client()
         assert _nearest(fresh, [1, 0, 0, 0]) == ["a"]
