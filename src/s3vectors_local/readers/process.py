@@ -48,6 +48,7 @@ class Reader(uvicorn.Server):
     def __init__(self, engine: Engine, start: Start, end: socket.socket) -> None:
         """Serve an engine that only reads; the channel has another end in the server's process."""
         self._end = end
+        self._head_seconds = start.options.read_seconds
         self._events: list[Event] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         served = app(engine, options=replace(start.options, log=self._note))
@@ -83,6 +84,7 @@ class Reader(uvicorn.Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
             reader=True,
+            head_seconds=self._head_seconds,
             elsewhere=lambda handle, held: self._channel.send(held, handle),
             received=received,
         )

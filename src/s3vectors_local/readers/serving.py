@@ -19,7 +19,7 @@ class Writer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, start: Start, *, readers: int, note: Callable[[Event], None]) -> None:
         """Serve as configured; `note` is told of what the readers answer."""
-        self._connection = partial(Passing, reader=False, elsewhere=self._give)
+        self._connection = partial(Passing, reader=False, elsewhere=self._give, head_seconds=start.options.read_seconds)
         config.http = self._connection  # type: ignore[assignment] # called as a class is
         super().__init__(config)
         self._start = start
