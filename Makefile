@@ -13,7 +13,7 @@ export NESTOR_DEMO_HOME ?= .nestor/demo
 .PHONY: help demo test test-slow check lint format types imports unit clients docs lock bench bench-load bench-nestor clean
 
 help: ## What can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 
 demo: $(VENV)/.demo ## Set up, ingest samples/, search at four sizes
 	@$(BIN)/nestor --home $(NESTOR_DEMO_HOME) demo
@@ -55,6 +55,9 @@ lock: $(VENV)/.uv ## Resolve the requirements again, with hashes and without add
 		--extra app --group dev -c requirements/demo.txt --no-header -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --quiet \
 		--extra server --group clients --no-header -o requirements/clients.txt
+	for group in lambda lambda-media; do \
+		$(BIN)/uv pip compile --group $$group --universal --generate-hashes --no-emit-index-url --quiet \
+			-c requirements/dev.txt --no-header -o requirements/$$group.txt; done
 	$(BIN)/uv pip compile --group bench --universal --generate-hashes --no-emit-index-url --quiet \
 		--no-header -o requirements/bench.txt
 
@@ -70,7 +73,7 @@ bench-nestor: $(VENV)/.dev ## Retrieval quality, media search, client cost (the 
 	$(BIN)/python bench/client.py
 
 clean: ## Remove the environment and the demo's home
-	rm -rf $(VENV) $(CLIENTS) $(JS)/node_modules .nestor
+	rm -rf $(VENV) $(CLIENTS) $(JS)/node_modules .nestor infra/cdk.out infra/.cache infra/node_modules
 
 # uv is installed by pip, by hash; then uv installs the rest, by hash, in seconds.
 $(VENV)/.uv: requirements/uv.txt
@@ -101,3 +104,5 @@ $(PEERS)/.ready: $(VENV)/.uv requirements/bench.txt
 	@$(BIN)/uv venv --quiet --allow-existing $(PEERS)
 	-@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/bench.txt
 	@touch $@
+
+include infra/make.mk

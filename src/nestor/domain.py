@@ -62,7 +62,7 @@ class Segment:
     text: str
     """What can be read or heard in it (content, caption, transcript, tags, file name); may be empty."""
     image: bytes | None = None
-    """JPEG of the image, the page or the keyframe, at most 768 pixels on its longer side."""
+    """JPEG of the image, the page or the keyframe, its longer side 768 pixels unless the reader was asked for more."""
     clip: bytes | None = None
     """The seconds themselves as a small file (MP4 for video, MP3 or WAV for audio), where the reader was asked for."""
 
@@ -110,7 +110,7 @@ class Manifest:
     """What is stored for one asset; makes ingest idempotent, resumable and deletable.
 
     `segments` is the number of keys that may exist in every index while the status is STORING or DELETING
-    (the larger of the old and the new count), and the exact number once it is STORED.
+    (the larger of the old and the new count), and the number of segments, those refused counted, once it is STORED.
     """
 
     uri: str

@@ -44,7 +44,7 @@ class UnreadableFile(NestorError):
     """One file cannot be read. `reason` is a short word for tables, the text tells the whole.
 
     Reasons: missing, denied, empty, unsupported, truncated, broken, encrypted, mislabelled, oversized, timeout,
-    crashed.
+    crashed, refused (by the embedder, all of it).
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

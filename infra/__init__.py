@@ -1,0 +1,1 @@
+"""The two stacks of Nestor on AWS: environments in, templates out, no AWS call at synthesis."""

@@ -1,0 +1,267 @@
+"""An environment to deploy: one frozen, validated value, read from `environments/<name>.toml`; pure."""
+
+import dataclasses
+import re
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+ENVIRONMENTS: Final = Path(__file__).with_name("environments")
+LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+"""What CloudWatch Logs keeps logs for."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+
+
+class ConfigFault(ValueError):
+    """An environment cannot be used; the text says which setting, and what it may be."""
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ConfigFault(f"{name} is {value}; it must be {least:,} to {most:,}.")
+
+
+def _matches(name: str, value: str, pattern: re.Pattern[str], words: str) -> None:
+    if not pattern.fullmatch(value):
+        raise ConfigFault(f"{name} is {value!r}; it must be {words}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What one function may use."""
+
+    memory_mib: int
+    timeout_seconds: int
+    reserved_concurrency: int
+    """The most copies at once, kept free for it; 0 reserves nothing."""
+    storage_mib: int = 512
+    """Of /tmp, where a source file is unpacked."""
+
+    def __post_init__(self) -> None:
+        """Refuse what Lambda would refuse."""
+        _within("memory_mib", self.memory_mib, 128, 10_240)
+        _within("timeout_seconds", self.timeout_seconds, 1, 900)
+        _within("reserved_concurrency", self.reserved_concurrency, 0, 1_000)
+        _within("storage_mib", self.storage_mib, 512, 10_240)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Functions:
+    """The sizes of the functions."""
+
+    # A source may be a video of 2 GB, Nova's limit.
+    plan: Size = Size(memory_mib=2048, timeout_seconds=900, reserved_concurrency=10, storage_mib=5120)
+    embed_sync: Size = Size(memory_mib=2048, timeout_seconds=900, reserved_concurrency=8, storage_mib=5120)
+    store_embeddings: Size = Size(memory_mib=1024, timeout_seconds=900, reserved_concurrency=10)
+    # An HTTP API gives up after 30 seconds.
+    query_handler: Size = Size(memory_mib=1024, timeout_seconds=29, reserved_concurrency=20)
+    forget: Size = Size(memory_mib=512, timeout_seconds=300, reserved_concurrency=5)
+    redrive: Size = Size(memory_mib=256, timeout_seconds=60, reserved_concurrency=1)
+    index_settings: Size = Size(memory_mib=256, timeout_seconds=120, reserved_concurrency=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """How the state machines wait, try again and spread their work."""
+
+    poll_seconds: int = 15
+    """Between two looks at a job of Bedrock."""
+    batches_at_once: int = 4
+    retry_seconds: int = 2
+    """Before the first retry; doubled each time, with full jitter."""
+    retry_most_seconds: int = 60
+    retry_attempts: int = 6
+    throttle_attempts: int = 40
+    """Refusals for haste cost nothing and end by themselves, so they are tried again for longer."""
+    timeout_seconds: int = 86_400
+    backfill_at_once: int = 20
+    backfill_tolerated_percent: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what Step Functions would refuse."""
+        _within("poll_seconds", self.poll_seconds, 0, 3_600)
+        _within("batches_at_once", self.batches_at_once, 1, 40)
+        _within("retry_seconds", self.retry_seconds, 1, 600)
+        _within("retry_most_seconds", self.retry_most_seconds, self.retry_seconds + 1, 3_600)
+        _within("retry_attempts", self.retry_attempts, 0, 100)
+        _within("throttle_attempts", self.throttle_attempts, 0, 100)
+        _within("timeout_seconds", self.timeout_seconds, 60, 31_536_000)
+        _within("backfill_at_once", self.backfill_at_once, 1, 1_000)
+        _within("backfill_tolerated_percent", self.backfill_tolerated_percent, 0, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """The model, how sources are cut for it, and how fast it is asked."""
+
+    model_id: str = "amazon.nova-2-multimodal-embeddings-v1:0"
+    segment_seconds: int = 5
+    segment_characters: int = 1_000
+    batch_segments: int = 8
+    async_characters: int = 200_000
+    """A text of at least so many characters becomes a job."""
+    requests_per_minute: int = 600
+    """Of each running copy of a function; the account's quota divided by the copies."""
+    concurrency: int = 4
+    """Requests of one copy at once."""
+    collection_from_prefix: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what Nova would refuse."""
+        _matches("model_id", self.model_id, re.compile(r"[\w.:-]{1,128}"), "a model id of Bedrock")
+        _within("segment_seconds", self.segment_seconds, 1, 30)
+        _within("segment_characters", self.segment_characters, 800, 50_000)
+        _within("batch_segments", self.batch_segments, 1, 100)
+        _within("async_characters", self.async_characters, 1, 100_000_000)
+        _within("requests_per_minute", self.requests_per_minute, 1, 1_000_000)
+        _within("concurrency", self.concurrency, 1, 64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexes:
+    """What CloudFormation cannot say about an index."""
+
+    mode: Literal["ENHANCED", "CLASSIC"] = "ENHANCED"
+    text_language: Literal["en", "fr", "es", "pt", "it", "de", "nl", "zh", "ja", "ko", "standard"] = "en"
+    """How `text` is made searchable; `standard` for mixed or other languages."""
+
+    def __post_init__(self) -> None:
+        """Refuse the mode that has no text search."""
+        if self.mode == "CLASSIC":
+            raise ConfigFault("indexes.mode is 'CLASSIC': the text search that Nestor sets up needs 'ENHANCED'.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Who may ask, how often, and from which pages."""
+
+    authorizer: Literal["iam", "jwt", "none"] = "iam"
+    jwt_issuer: str = ""
+    jwt_audience: tuple[str, ...] = ()
+    requests_per_second: int = 20
+    burst: int = 40
+    allowed_origins: tuple[str, ...] = ()
+    """For pages in a browser (CORS), such as https://search.example.com."""
+
+    def __post_init__(self) -> None:
+        """Refuse a JWT without issuer and audience, for then any token would do."""
+        if self.authorizer == "jwt" and not (self.jwt_issuer.startswith("https://") and self.jwt_audience):
+            raise ConfigFault("api.authorizer is 'jwt': set api.jwt_issuer (https://...) and api.jwt_audience, too.")
+        _within("requests_per_second", self.requests_per_second, 1, 10_000)
+        _within("burst", self.burst, 1, 5_000)
+        for origin in self.allowed_origins:
+            _matches("allowed_origins", origin, re.compile(r"https?://[\w.:-]+"), "an origin, without a path or a *")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Everything that differs from one deployment to another."""
+
+    name: str
+    production: bool = False
+    account: str = ""
+    """Twelve digits; empty takes the account of whoever deploys."""
+    region: str = "us-east-1"
+    vector_bucket: str = ""
+    """The name of the vector bucket; `nestor-<name>` unless said otherwise."""
+    customer_key: bool = False
+    """Whether a KMS key of your own encrypts buckets, vectors, queues and logs."""
+    log_days: int = 30
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    work_days: int = 7
+    """How long plans and the model's output are kept, to look at."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    functions: Functions = Functions()
+    pipeline: Pipeline = Pipeline()
+    embedding: Embedding = Embedding()
+    indexes: Indexes = Indexes()
+    api: Api = Api()
+
+    def __post_init__(self) -> None:
+        """Refuse names that AWS would refuse, and an open door in production."""
+        _matches("name", self.name, _NAME, "up to 16 small letters, digits or -, beginning with a letter")
+        _matches("region", self.region, _REGION, "an AWS region")
+        _matches("account", self.account, re.compile(r"(\d{12})?"), "twelve digits, or empty")
+        _matches("vector_bucket", self.bucket, _BUCKET, "3 to 63 small letters, digits or -")
+        _within("work_days", self.work_days, 1, 365)
+        if self.log_days not in LOG_DAYS:
+            raise ConfigFault(f"log_days is {self.log_days}; CloudWatch knows {', '.join(map(str, LOG_DAYS))}.")
+        if self.production and self.api.authorizer == "none":
+            raise ConfigFault("api.authorizer is 'none' in production: choose 'iam' or 'jwt'.")
+
+    @property
+    def bucket(self) -> str:
+        """The name of the vector bucket."""
+        return self.vector_bucket or f"nestor-{self.name}"
+
+    def named(self, part: str) -> str:
+        """Return the physical name of a part, such as `nestor-dev-plan`."""
+        return f"nestor-{self.name}-{part}"
+
+
+def load(name: str, *, folder: Path = ENVIRONMENTS) -> Environment:
+    """Return the environment of that name. Raises ConfigFault, naming file and setting."""
+    path = folder / f"{name}.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml")))
+        raise ConfigFault(f"There is no environment {name!r}: write {path}, or use one of {known}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigFault(f"{path.name}: {error}") from error
+    try:
+        environment = environment_of(table)
+    except ConfigFault as error:
+        raise ConfigFault(f"{path.name}: {error}") from error
+    if environment.name != name:
+        raise ConfigFault(f"{path.name}: name is {environment.name!r}; it must be that of the file.")
+    return environment
+
+
+def environment_of(table: Mapping[str, Any]) -> Environment:
+    """Return the environment that a table of settings describes. Raises ConfigFault."""
+    if "name" not in table:
+        raise ConfigFault("name must be set.")
+    environment: Environment = _changed(Environment(name="unnamed"), table, where="")
+    return environment
+
+
+def _changed(base: Any, table: Mapping[str, Any], *, where: str) -> Any:
+    """Return the base with the settings of the table in place of its own."""
+    hints = get_type_hints(type(base))
+    for name in table:
+        if name not in hints:
+            raise ConfigFault(f"{where}{name} is no setting; known are {', '.join(hints)}.")
+    values = {
+        name: _changed(getattr(base, name), value, where=f"{where}{name}.")
+        if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict)
+        else _value(hints[name], value, where=where + name)
+        for name, value in table.items()
+    }
+    return dataclasses.replace(base, **values)
+
+
+def _value(hint: Any, value: Any, *, where: str) -> Any:
+    if get_origin(hint) is Literal and value in get_args(hint):
+        return value
+    if get_origin(hint) is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    if get_origin(hint) is Mapping and isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
+        return types.MappingProxyType(value)
+    if hint in {str, int, bool} and type(value) is hint:  # a boolean is no integer here
+        return value
+    raise ConfigFault(f"{where} is {value!r}; it must be {_words(hint)}.")
+
+
+def _words(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(hint)))
+    if dataclasses.is_dataclass(hint) or get_origin(hint) is Mapping:
+        return "a table"
+    return {str: "a text", int: "a whole number", bool: "true or false"}.get(hint, "a list of texts")

@@ -1,0 +1,1 @@
+"""One capability each: resources, and `grant_*` with exact actions on exact addresses."""

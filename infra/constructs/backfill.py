@@ -1,0 +1,52 @@
+"""The machine that embeds what lies below a prefix already."""
+
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra import definition
+from infra.config import Environment
+from infra.constructs import arns
+from infra.constructs.machine import Machine
+from infra.constructs.media_bucket import MediaBucket
+from infra.constructs.pipeline import Pipeline
+
+_RUNS = "Executions are named when they start; these are of one machine."
+
+
+class Backfill(Construct):
+    """`backfill`: a distributed map over the objects of the source bucket."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        pipeline: Pipeline,
+        source: MediaBucket,
+        work: MediaBucket,
+        key: kms.IKey | None,
+    ) -> None:
+        """Make it, allowed to start the pipeline's machine and to see it end."""
+        super().__init__(scope, construct_id)
+        machine = Machine(
+            self,
+            "Machine",
+            environment=environment,
+            part="backfill",
+            definition=definition.backfill(environment.pipeline),
+            addresses={"Embedder": pipeline.arn, "SourceBucket": source.name, "WorkBucket": work.name},
+            key=key,
+        )
+        role = machine.role
+        pipeline.grant_start(role)
+        watch = ["states:DescribeExecution", "states:StopExecution"]
+        role.grant(watch, on=[arns.executions(pipeline.name)], because=_RUNS)
+        role.grant(["events:PutTargets", "events:PutRule", "events:DescribeRule"], on=[arns.execution_events_rule()])
+        # A distributed map starts executions of its own machine.
+        role.grant(["states:StartExecution"], on=[arns.state_machine(machine.name)])
+        role.grant(watch, on=[arns.map_runs(machine.name)], because=_RUNS)
+        source.grant_list(role)
+        work.grant_read(role, "backfill/")
+        work.grant_write(role, "backfill/")
+        self.machine = machine

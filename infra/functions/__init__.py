@@ -1,0 +1,1 @@
+"""Code that runs in Lambda for the stacks themselves, not for Nestor."""

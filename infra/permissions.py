@@ -1,0 +1,71 @@
+"""Who may do what, from the synthesised templates: `python -m infra.permissions` prints the table of docs/aws.md."""
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from infra.template import Template, roles, statements
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "aws.md"
+BEGIN, END = "<!-- permissions: made by `python -m infra.permissions --write` -->", "<!-- end of permissions -->"
+
+_ARN = re.compile(r"arn:<AWS::Partition>:(\w+):(?:<AWS::Region>|[a-z0-9-]+)?:(?:<AWS::AccountId>)?:")
+_INDEX = re.compile(r"(.*/index/embeddings-)(\d+)d")
+_ATTRIBUTE = re.compile(r"<([A-Za-z]+?)[0-9A-F]{8}(?:\.Arn)?>")
+
+
+def table(templates: Iterable[Template]) -> str:
+    """Return a Markdown table: one row a statement, grouped by the part that has the role."""
+    rows = ["| part | actions | on |", "| --- | --- | --- |"]
+    for template in templates:
+        for part in sorted(roles(template)):
+            rows += _rows(part, template)
+    return "\n".join(rows)
+
+
+def _rows(part: str, template: Template) -> Iterator[str]:
+    for statement in statements(template, part):
+        actions = " ".join(f"`{action}`" for action in statement["Action"])
+        places = " ".join(f"`{place}`" for place in _gathered([_short(place) for place in statement["Resource"]]))
+        yield f"| {part} | {actions} | {places} |"
+
+
+def _short(place: str) -> str:
+    """Return an address without what is the same in all: `<Source1BF1709A.Arn>/*` as `Source/*`."""
+    return _ATTRIBUTE.sub(r"\1", _ARN.sub(r"\1:", place))
+
+
+def _gathered(places: list[str]) -> list[str]:
+    """Return the places with the indexes of a bucket as one: `.../embeddings-{256,384}d`."""
+    found = [match for match in map(_INDEX.fullmatch, places) if match]
+    if len(found) < 2 or len(found) < len(places):
+        return places
+    return [f"{found[0][1]}{{{','.join(match[2] for match in found)}}}d"]
+
+
+def page_with(rows: str, *, page: str) -> str:
+    """Return the page with this table between its two marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"
+
+
+def main() -> None:
+    """Print the table, or write it into the page."""
+    from infra.app import synthesise
+    from infra.config import load
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows = table(synthesise(load("dev"), bundle=False, out=Path(folder)).values())
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(page_with(rows, page=PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        sys.stdout.write(rows + "\n")
+
+
+if __name__ == "__main__":
+    main()

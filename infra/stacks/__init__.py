@@ -1,0 +1,1 @@
+"""The two stacks: they compose and grant; what they are made of is in `infra.constructs`."""

@@ -1,0 +1,174 @@
+"""`NovaMMEEmbedderStack`: files in, vectors out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.config import Environment
+from infra.constructs import arns
+from infra.constructs.backfill import Backfill
+from infra.constructs.changes import Changes
+from infra.constructs.function import Function
+from infra.constructs.index_settings import IndexSettings
+from infra.constructs.key import CustomerKey
+from infra.constructs.media_bucket import MediaBucket
+from infra.constructs.pipeline import Pipeline
+from infra.constructs.vector_index import VectorBucket, VectorIndexes
+from nestor.adapters.nova.requests import embedder_id
+
+
+class NovaMMEEmbedderStack(Stack):
+    """Buckets, indexes, functions, the two state machines, and the rules that start them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        code: Callable[[str], lambda_.Code],
+        **kwargs: Any,
+    ) -> None:
+        """Compose it; `code` gives a bundle of code by its name."""
+        super().__init__(scope, construct_id, **kwargs)
+        self._environment, self._code = environment, code
+        self.key = (
+            CustomerKey(self, "Key", alias=f"alias/nestor-{environment.name}", region=environment.region).key
+            if environment.customer_key
+            else None
+        )
+        self.indexes = VectorIndexes(environment.bucket)
+        self._buckets()
+        self._vectors()
+        self._functions()
+        self._pipeline()
+        self._grants()
+        self._outputs()
+
+    def _buckets(self) -> None:
+        days = self._environment.work_days
+        self.source = MediaBucket(self, "Source", key=self.key, events=True)
+        self.work = MediaBucket(self, "Work", key=self.key, expire_days=days)
+        self.state = MediaBucket(self, "State", key=self.key, versioned=True)
+
+    def _vectors(self) -> None:
+        embedder = embedder_id(self._environment.embedding.model_id)
+        bucket = VectorBucket(self, "Vectors", indexes=self.indexes, embedder=embedder, key=self.key)
+        IndexSettings(
+            self,
+            "IndexSettings",
+            environment=self._environment,
+            bucket=bucket,
+            indexes=self.indexes,
+            code=self._code("small"),
+            key=self.key,
+        )
+
+    def _functions(self) -> None:
+        embedding = self._environment.embedding
+        model = {"NESTOR_MODEL_ID": embedding.model_id}
+        places = {
+            "VECTOR_BUCKET": self.indexes.bucket,
+            "NESTOR_SOURCE_BUCKET": self.source.name,
+            "NESTOR_WORK_BUCKET": self.work.name,
+        }
+        state = {"NESTOR_STATE_BUCKET": self.state.name}
+        cutting = {
+            "NESTOR_SEGMENT_SECONDS": str(embedding.segment_seconds),
+            "NESTOR_SEGMENT_CHARACTERS": str(embedding.segment_characters),
+            "NESTOR_BATCH_SEGMENTS": str(embedding.batch_segments),
+            "NESTOR_ASYNC_CHARACTERS": str(embedding.async_characters),
+            "NESTOR_COLLECTION_FROM_PREFIX": str(embedding.collection_from_prefix).lower(),
+        }
+        pace = {
+            "NESTOR_REQUESTS_PER_MINUTE": str(embedding.requests_per_minute),
+            "NESTOR_CONCURRENCY": str(embedding.concurrency),
+        }
+        self.plan = self._function("plan", "media", places | state | model | cutting)
+        self.embed_sync = self._function("embed_sync", "media", places | model | pace)
+        self.store_embeddings = self._function("store_embeddings", "small", places | state | model)
+        self.forget = self._function("forget", "small", places | state)
+
+    def _function(self, part: str, bundle: str, variables: dict[str, str]) -> Function:
+        return Function(
+            self,
+            "".join(word.title() for word in part.split("_")),
+            environment=self._environment,
+            part=part,
+            code=self._code(bundle),
+            variables=variables,
+            key=self.key,
+        )
+
+    def _pipeline(self) -> None:
+        functions = {
+            "Plan": self.plan,
+            "EmbedSync": self.embed_sync,
+            "StoreEmbeddings": self.store_embeddings,
+            "Forget": self.forget,
+        }
+        environment, key = self._environment, self.key
+        self.pipeline = Pipeline(self, "Pipeline", environment=environment, functions=functions, key=key)
+        self.changes = Changes(
+            self,
+            "Changes",
+            environment=environment,
+            source=self.source,
+            pipeline=self.pipeline,
+            forget=self.forget,
+            key=key,
+        )
+        self.backfill = Backfill(
+            self,
+            "Backfill",
+            environment=environment,
+            pipeline=self.pipeline,
+            source=self.source,
+            work=self.work,
+            key=key,
+        )
+        letters = {
+            "NESTOR_DEAD_LETTERS_URL": self.pipeline.dead_letters.queue.queue_url,
+            "NESTOR_STATE_MACHINE_ARN": self.pipeline.arn,
+        }
+        self.redrive = self._function("redrive", "small", letters)
+
+    def _grants(self) -> None:
+        for function in (self.plan, self.embed_sync, self.store_embeddings, self.forget):
+            self.source.grant_read(function.role)
+        for function in (self.plan, self.store_embeddings, self.forget):
+            self.source.grant_list(function.role)
+            self.state.grant_list(function.role)
+            self.state.grant_read(function.role, "manifests/")
+            self.state.grant_write(function.role, "manifests/")
+        for function in (self.store_embeddings, self.forget):
+            self.state.grant_delete(function.role, "manifests/")
+        for function in (self.embed_sync, self.store_embeddings):
+            self.work.grant_list(function.role)
+        self.work.grant_write(self.plan.role, "plans/")
+        self.work.grant_read(self.embed_sync.role, "plans/")
+        self.work.grant_write(self.embed_sync.role, "embeddings/")
+        self.work.grant_read(self.store_embeddings.role)
+        self.indexes.grant_read_embedder(self.plan.role)
+        self.indexes.grant_write(self.store_embeddings.role)
+        self.indexes.grant_delete(self.forget.role)
+        self.embed_sync.role.grant(["bedrock:InvokeModel"], on=[arns.model(self._environment.embedding.model_id)])
+        self.pipeline.grant_jobs(source=self.source, work=self.work)
+        self.pipeline.grant_start(self.redrive.role)
+        self.pipeline.dead_letters.grant_take(self.redrive.role)
+
+    def _outputs(self) -> None:
+        outputs = {
+            "SourceBucket": self.source.name,
+            "WorkBucket": self.work.name,
+            "StateBucket": self.state.name,
+            "VectorBucket": self.indexes.bucket,
+            "EmbedderArn": self.pipeline.arn,
+            "BackfillArn": arns.state_machine(self.backfill.machine.name),
+            "DeadLettersUrl": self.pipeline.dead_letters.queue.queue_url,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,69 @@
+"""The settings of an environment."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.config import Api, ConfigFault, Environment, environment_of, load
+
+
+def test_the_shipped_environments_are_valid() -> None:
+    """Dev and prod load; only prod is for production, and it is closed."""
+    dev, prod = load("dev"), load("prod")
+    assert (dev.production, prod.production) == (False, True)
+    assert dev.api.authorizer == prod.api.authorizer == "iam"
+
+
+def test_a_part_of_a_size_can_be_changed() -> None:
+    """What a table does not name keeps its default."""
+    changed = environment_of({"name": "x", "functions": {"plan": {"reserved_concurrency": 0}}})
+    assert changed.functions.plan == dataclasses.replace(Environment(name="x").functions.plan, reserved_concurrency=0)
+    assert changed.functions.forget == Environment(name="x").functions.forget
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({}, "name must be set"),
+        ({"name": "Dev"}, "name is 'Dev'"),
+        ({"name": "x", "regoin": "us-east-1"}, "regoin is no setting"),
+        ({"name": "x", "region": "Virginia"}, "region is 'Virginia'"),
+        ({"name": "x", "account": "12"}, "account is '12'"),
+        ({"name": "x", "vector_bucket": "No_Bucket"}, "vector_bucket is 'No_Bucket'"),
+        ({"name": "x", "log_days": 8}, "log_days is 8"),
+        ({"name": "x", "log_days": True}, "log_days is True; it must be a whole number"),
+        ({"name": "x", "log_level": "LOUD"}, "log_level is 'LOUD'"),
+        ({"name": "x", "tags": {"a": 1}}, "tags is {'a': 1}"),
+        ({"name": "x", "api": 3}, "api is 3; it must be a table"),
+        ({"name": "x", "api": {"authorizer": "open"}}, "api.authorizer is 'open'; it must be one of 'iam'"),
+        ({"name": "x", "api": {"authorizer": "jwt"}}, "set api.jwt_issuer"),
+        ({"name": "x", "api": {"allowed_origins": ["*"]}}, r"allowed_origins is '\*'"),
+        ({"name": "x", "production": True, "api": {"authorizer": "none"}}, "in production: choose 'iam' or 'jwt'"),
+        ({"name": "x", "functions": {"plan": {"memory_mib": 64}}}, "memory_mib is 64; it must be 128 to 10,240"),
+        ({"name": "x", "pipeline": {"batches_at_once": 41}}, "batches_at_once is 41"),
+        ({"name": "x", "pipeline": {"retry_seconds": 0}}, "retry_seconds is 0"),
+        ({"name": "x", "embedding": {"segment_seconds": 31}}, "segment_seconds is 31"),
+        ({"name": "x", "indexes": {"mode": "CLASSIC"}}, "needs 'ENHANCED'"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else "",
+)
+def test_what_makes_no_sense_is_refused_by_name(table: dict[str, Any], words: str) -> None:
+    """The message names the setting and what it may be."""
+    with pytest.raises(ConfigFault, match=words):
+        environment_of(table)
+
+
+def test_an_unknown_environment_names_the_known_ones(tmp_path: Path) -> None:
+    """With the file that would have to be written; a file must be of the name that it says."""
+    (tmp_path / "one.toml").write_text('name = "two"')
+    with pytest.raises(ConfigFault, match=r"no environment 'nine'.*use one of one"):
+        load("nine", folder=tmp_path)
+    with pytest.raises(ConfigFault, match=r"one\.toml: name is 'two'"):
+        load("one", folder=tmp_path)
+
+
+def test_the_door_is_closed_by_default() -> None:
+    """Nobody gets in without IAM, unless an environment says otherwise."""
+    assert Api().authorizer == "iam"

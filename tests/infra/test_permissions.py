@@ -1,0 +1,171 @@
+"""What each role may do: exactly this."""
+
+from pathlib import Path
+
+import pytest
+
+from infra import permissions
+from infra.template import Deployed, Template, roles, statements
+
+INDEXES = [
+    f"arn:aws:s3vectors:us-east-1:123456789012:bucket/nestor-dev/index/embeddings-{d}d" for d in (256, 384, 1024, 3072)
+]
+MODEL = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-2-multimodal-embeddings-v1:0"
+JOBS = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/*"
+SOURCE, WORK, STATE = "arn:aws:s3:::source", "arn:aws:s3:::work", "arn:aws:s3:::state"
+STATES = "arn:aws:states:us-east-1:123456789012:"
+EMBEDDER = STATES + "stateMachine:nestor-dev-embedder"
+QUEUES = "arn:aws:sqs:us-east-1:123456789012:nestor-dev-"
+LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:nestor-dev-"
+RULE = "arn:aws:events:us-east-1:123456789012:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+
+Granted = dict[str, list[str]]
+
+
+def on(action_list: str, *resources: str) -> Granted:
+    """Return each action of a service with the resources it is granted on."""
+    service, _, actions = action_list.partition(":")
+    return {f"{service}:{action}": sorted(resources) for action in actions.split()}
+
+
+def logs(part: str) -> Granted:
+    """Return what a function may do in its log group."""
+    return on(
+        "logs:CreateLogStream PutLogEvents", f"arn:aws:logs:us-east-1:123456789012:log-group:/nestor/dev/{part}:*"
+    )
+
+
+MANIFESTS = f"{STATE}/manifests/*"
+TAKE = "sqs:ReceiveMessage DeleteMessage GetQueueAttributes"
+DELIVERY = on(
+    "logs:CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery ListLogDeliveries "
+    "PutResourcePolicy DescribeResourcePolicies DescribeLogGroups",
+    "*",
+)
+EXPECTED: dict[str, Granted] = {
+    "plan": {
+        **logs("plan"),
+        **on("s3:GetObject", f"{SOURCE}/*", MANIFESTS),
+        **on("s3:ListBucket", SOURCE, STATE),
+        **on("s3:PutObject", f"{WORK}/plans/*", MANIFESTS),
+        **on("s3vectors:GetIndex ListTagsForResource", *INDEXES),
+    },
+    "embed_sync": {
+        **logs("embed_sync"),
+        **on("bedrock:InvokeModel", MODEL),
+        **on("s3:GetObject", f"{SOURCE}/*", f"{WORK}/plans/*"),
+        **on("s3:PutObject", f"{WORK}/embeddings/*"),
+        **on("s3:ListBucket", WORK),
+    },
+    "store_embeddings": {
+        **logs("store_embeddings"),
+        **on("s3:GetObject", f"{SOURCE}/*", f"{WORK}/*", MANIFESTS),
+        **on("s3:ListBucket", SOURCE, WORK, STATE),
+        **on("s3:PutObject DeleteObject", MANIFESTS),
+        **on("s3vectors:PutVectors DeleteVectors", *INDEXES),
+    },
+    "query_handler": {
+        **logs("query_handler"),
+        **on("bedrock:InvokeModel", MODEL),
+        **on("s3vectors:QueryVectors GetVectors GetIndex ListTagsForResource", *INDEXES),
+    },
+    "forget": {
+        **logs("forget"),
+        **on("s3:GetObject", f"{SOURCE}/*", MANIFESTS),
+        **on("s3:ListBucket", SOURCE, STATE),
+        **on("s3:PutObject DeleteObject", MANIFESTS),
+        **on("s3vectors:DeleteVectors", *INDEXES),
+        **on(TAKE, QUEUES + "forget-queue"),
+    },
+    "redrive": {
+        **logs("redrive"),
+        **on(TAKE, QUEUES + "dead-letters"),
+        **on("states:StartExecution", EMBEDDER),
+    },
+    "index_settings": {
+        **logs("index_settings"),
+        **on("s3vectors:GetIndex UpdateIndexMode UpdateMetadataConfiguration", *INDEXES),
+    },
+    "uploads": on("states:StartExecution", EMBEDDER),
+    "embedder": {
+        **DELIVERY,
+        **on(
+            "lambda:InvokeFunction", *(LAMBDA + name for name in ("plan", "embed-sync", "store-embeddings", "forget"))
+        ),
+        **on("bedrock:InvokeModel", MODEL, JOBS),
+        **on("bedrock:GetAsyncInvoke", JOBS),
+        **on("s3:GetObject", f"{SOURCE}/*"),
+        **on("s3:PutObject", f"{WORK}/async/*"),
+        **on("sqs:SendMessage", QUEUES + "dead-letters"),
+    },
+    "backfill": {
+        **DELIVERY,
+        **on("states:StartExecution", EMBEDDER, STATES + "stateMachine:nestor-dev-backfill"),
+        **on(
+            "states:DescribeExecution StopExecution",
+            STATES + "execution:nestor-dev-embedder:*",
+            STATES + "execution:nestor-dev-backfill/*",
+        ),
+        **on("events:PutTargets PutRule DescribeRule", RULE),
+        **on("s3:ListBucket", SOURCE),
+        **on("s3:GetObject PutObject", f"{WORK}/backfill/*"),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def deployed(dev: dict[str, Deployed]) -> dict[str, Deployed]:
+    """Return the templates with buckets of known names."""
+    stems = {"Source": "source", "Work": "work", "State": "state"}
+    template = dev["embedder"].template
+    addresses: dict[str, str] = {}
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::S3::Bucket":
+            name = stems[logical_id[:-8]]
+            addresses |= {logical_id: name, f"{logical_id}.Arn": f"arn:aws:s3:::{name}"}
+    return {"embedder": Deployed(template, addresses=addresses), "chatbot": dev["chatbot"]}
+
+
+@pytest.mark.parametrize("part", EXPECTED)
+def test_each_role_may_do_exactly_this(deployed: dict[str, Deployed], part: str) -> None:
+    """Every action with every resource; nothing is refused, conditioned or left out."""
+    granted: Granted = {}
+    for statement in deployed["chatbot" if part == "query_handler" else "embedder"].policy(part)["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for action in statement["Action"]:
+            granted.setdefault(action, []).extend(statement["Resource"])
+    assert {action: sorted(places) for action, places in granted.items()} == EXPECTED[part]
+
+
+def test_there_is_no_other_role_and_no_other_policy(dev: dict[str, Deployed]) -> None:
+    """No managed policy, no policy inside a role, and no role that the table above does not have."""
+    assert {part for each in dev.values() for part in roles(each.template)} == set(EXPECTED)
+    for each in dev.values():
+        for resource in each.template["Resources"].values():
+            if resource["Type"] == "AWS::IAM::Role":
+                assert not {"ManagedPolicyArns", "Policies"} & resource["Properties"].keys()
+            assert resource["Type"] not in {"AWS::IAM::ManagedPolicy", "AWS::IAM::UserPolicy", "AWS::IAM::RolePolicy"}
+
+
+def test_no_action_has_a_wildcard(dev: dict[str, Deployed]) -> None:
+    """Actions are named one by one."""
+    for each in dev.values():
+        for part in roles(each.template):
+            assert not [a for statement in statements(each.template, part) for a in statement["Action"] if "*" in a]
+
+
+def test_only_its_own_service_takes_a_role(dev: dict[str, Deployed]) -> None:
+    """Functions are Lambda's, machines are Step Functions', the rule's is EventBridge's."""
+    services = {"embedder": "states", "backfill": "states", "uploads": "events"}
+    for each in dev.values():
+        for part, logical_id in roles(each.template).items():
+            trust = each.template["Resources"][logical_id]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            expected = {"Service": f"{services.get(part, 'lambda')}.amazonaws.com"}
+            assert [statement["Principal"] for statement in trust] == [expected]
+
+
+def test_the_page_has_the_table(dev: dict[str, Deployed], root: Path) -> None:
+    """docs/aws.md shows what is synthesised; `python -m infra.permissions --write` mends it."""
+    page = (root / "docs/aws.md").read_text()
+    templates: list[Template] = [dev["embedder"].template, dev["chatbot"].template]
+    assert permissions.page_with(permissions.table(templates), page=page) == page
