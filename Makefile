@@ -37,7 +37,7 @@ imports: $(VENV)/.dev ## Import directions (.importlinter)
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev ## Every test but the slow tier, on all cores
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow"
 
 test-slow: $(VENV)/.dev ## The slow tier: long fuzzing, long state machines
 	$(BIN)/pytest -n auto -m slow --timeout=3600 -o faulthandler_timeout=3500
@@ -71,6 +71,7 @@ bench-nestor: $(VENV)/.dev ## Retrieval quality, media search, client cost (the 
 	$(BIN)/python bench/retrieval.py
 	$(BIN)/python bench/media.py
 	$(BIN)/python bench/client.py
+	$(BIN)/python -m bench.store
 
 clean: ## Remove the environment and the demo's home
 	rm -rf $(VENV) $(CLIENTS) $(JS)/node_modules .nestor infra/cdk.out infra/.cache infra/node_modules

@@ -144,12 +144,12 @@ class NovaMMEEmbedderStack(Stack):
             self.state.grant_list(function.role)
             self.state.grant_read(function.role, "manifests/")
             self.state.grant_write(function.role, "manifests/")
-        for function in (self.store_embeddings, self.forget):
-            self.state.grant_delete(function.role, "manifests/")
+        self.state.grant_delete(self.forget.role, "manifests/")
         for function in (self.embed_sync, self.store_embeddings):
             self.work.grant_list(function.role)
         self.work.grant_write(self.plan.role, "plans/")
         self.work.grant_read(self.embed_sync.role, "plans/")
+        self.work.grant_read(self.embed_sync.role, "async/")
         self.work.grant_write(self.embed_sync.role, "embeddings/")
         self.work.grant_read(self.store_embeddings.role)
         self.indexes.grant_read_embedder(self.plan.role)

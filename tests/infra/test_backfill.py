@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -41,13 +42,14 @@ def items(session: Any, *, prefix: str) -> list[dict[str, Any]]:
     each["ItemProcessor"]["States"] = {"Embed": {"Type": "Pass", "Parameters": {"detail.$": "$.detail"}, "End": True}}
     del each["ResultWriter"]  # it would write the results away
     states = session.client("stepfunctions")
+    name = uuid4().hex  # a mock inside another one, of tests in the same process, does not begin empty
     machine = states.create_state_machine(
-        name="backfill",
+        name=name,
         definition=json.dumps(definition).replace("${SourceBucket}", "source"),
         roleArn="arn:aws:iam::123456789012:role/any",
     )
     begun = states.start_execution(
-        stateMachineArn=machine["stateMachineArn"], name="first", input=json.dumps({"prefix": prefix})
+        stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps({"prefix": prefix})
     )
     ends = time.monotonic() + 10
     while (found := states.describe_execution(executionArn=begun["executionArn"]))["status"] == "RUNNING":

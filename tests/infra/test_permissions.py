@@ -53,7 +53,7 @@ EXPECTED: dict[str, Granted] = {
     "embed_sync": {
         **logs("embed_sync"),
         **on("bedrock:InvokeModel", MODEL),
-        **on("s3:GetObject", f"{SOURCE}/*", f"{WORK}/plans/*"),
+        **on("s3:GetObject", f"{SOURCE}/*", f"{WORK}/plans/*", f"{WORK}/async/*"),
         **on("s3:PutObject", f"{WORK}/embeddings/*"),
         **on("s3:ListBucket", WORK),
     },
@@ -61,7 +61,7 @@ EXPECTED: dict[str, Granted] = {
         **logs("store_embeddings"),
         **on("s3:GetObject", f"{SOURCE}/*", f"{WORK}/*", MANIFESTS),
         **on("s3:ListBucket", SOURCE, WORK, STATE),
-        **on("s3:PutObject DeleteObject", MANIFESTS),
+        **on("s3:PutObject", MANIFESTS),
         **on("s3vectors:PutVectors DeleteVectors", *INDEXES),
     },
     "query_handler": {

@@ -37,3 +37,28 @@ def test_refuses_what_makes_no_sense(environment: dict[str, str]) -> None:
     """A value of no meaning, or two that contradict one another."""
     with pytest.raises(InvalidInput, match="NESTOR_VECTORS"):
         Settings.from_environment(environment=environment)
+
+
+def test_amazon_nova() -> None:
+    """Which embedder, which model, and how fast it may be called."""
+    environment = {"NESTOR_EMBEDDER": "nova", "NESTOR_MODEL_ID": "m", "NESTOR_REQUESTS_PER_MINUTE": "60"}
+    settings = Settings.from_environment(environment=environment)
+    assert (settings.embedder, settings.model_id) == ("nova", "m")
+    assert (settings.requests_per_minute, settings.concurrency) == (60, 4)
+    assert Settings.from_environment(environment={}).embedder == "local"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NESTOR_EMBEDDER", "cohere"),
+        ("NESTOR_REQUESTS_PER_MINUTE", "0"),
+        ("NESTOR_REQUESTS_PER_MINUTE", "fast"),
+        ("NESTOR_CONCURRENCY", "65"),
+        ("NESTOR_CONCURRENCY", "-1"),
+    ],
+)
+def test_refuses_a_pace_of_no_meaning(name: str, value: str) -> None:
+    """The error names the variable and what it may be."""
+    with pytest.raises(InvalidInput, match=f"{name} is {value!r}; it must be"):
+        Settings.from_environment(environment={name: value})

@@ -1,6 +1,5 @@
 """Manifests in an SQLite file."""
 
-import dataclasses
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from nestor.domain import Manifest, Modality, Status
+from nestor.documents import manifest_of
+from nestor.domain import Manifest
 from nestor.errors import HomeUnusable
 
 
@@ -39,7 +39,7 @@ class SqliteManifests:
     def get(self, object_id: str) -> Manifest | None:
         """Return the manifest of the asset, None when there is none."""
         rows = self._read("SELECT document FROM manifest WHERE object_id = ?", object_id)
-        return _decode(rows[0]) if rows else None
+        return manifest_of(orjson.loads(rows[0])) if rows else None
 
     def put(self, manifests: Sequence[Manifest]) -> None:
         """Store all of them or none."""
@@ -52,7 +52,7 @@ class SqliteManifests:
 
     def all(self) -> Iterator[Manifest]:
         """Yield every manifest, ordered by URI."""
-        yield from map(_decode, self._read("SELECT document FROM manifest ORDER BY uri"))
+        yield from (manifest_of(orjson.loads(row)) for row in self._read("SELECT document FROM manifest ORDER BY uri"))
 
     def _read(self, statement: str, *values: str) -> list[bytes]:
         with self._lock, self._translated():
@@ -71,15 +71,3 @@ class SqliteManifests:
         with self._lock, self._translated(), self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany(statement, rows)
-
-
-_FIELDS = {field.name for field in dataclasses.fields(Manifest)}
-
-
-def _decode(document: bytes) -> Manifest:
-    values = {name: value for name, value in orjson.loads(document).items() if name in _FIELDS}
-    values["status"] = Status(values["status"])
-    values["modality"] = None if values["modality"] is None else Modality(values["modality"])
-    for name in ("dimensions", "tags", "warnings"):
-        values[name] = tuple(values[name])
-    return Manifest(**values)

@@ -1,0 +1,37 @@
+"""What each function may do in the vector bucket, by the agreement that the templates are held to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+BUCKET = "nestor-system"
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+INDEX = f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/{BUCKET}/index/embeddings-"
+INDEXES = [f"{INDEX}{dimension}d" for dimension in (256, 384, 1024, 3072)]
+
+GRANTED: Mapping[str, Sequence[str]] = {
+    "plan": ("s3vectors:GetIndex", "s3vectors:ListTagsForResource"),
+    "embed_sync": (),
+    "store_embeddings": ("s3vectors:PutVectors", "s3vectors:DeleteVectors"),
+    "query_handler": (
+        "s3vectors:QueryVectors",
+        "s3vectors:GetVectors",
+        "s3vectors:GetIndex",
+        "s3vectors:ListTagsForResource",
+    ),
+    "forget": ("s3vectors:DeleteVectors",),
+    "redrive": (),
+}
+
+CASES = [(function, action) for function, actions in GRANTED.items() for action in actions]
+
+
+def key_of(function: str, without: str = "") -> str:
+    """Return the access key id under which a function runs, with one of its actions taken away if one is named."""
+    return f"{function}-{without.rpartition(':')[2]}".rstrip("-").replace("_", "-").upper()
+
+
+def policy(actions: Sequence[str], resources: Sequence[str] = INDEXES) -> dict[str, Any]:
+    """Return an identity policy; none of its own where nothing is granted."""
+    statement = [{"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}] if actions else []
+    return {"Version": "2012-10-17", "Statement": statement}
