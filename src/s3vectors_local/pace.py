@@ -6,6 +6,7 @@ answered on the spot, as long as the queries before it were quick; else, as all 
 """
 
 import re
+import time
 from typing import Final
 
 from s3vectors_local.operations import Call
@@ -29,10 +30,40 @@ class Pace:
         """Tell whether a request is one that will be quick."""
         return self._quick and _is_plain(call)
 
-    def note(self, call: Call, seconds: float) -> None:
-        """Learn how long a request took."""
+    def note(self, call: Call, effort: "Effort") -> None:
+        """Learn what a request took, from when its effort began."""
         if _is_plain(call):
-            self._quick = seconds < _QUICK
+            self._quick = effort.seconds() < _QUICK
+
+
+class Effort:
+    """What this thread does from now on.
+
+    Not the time on the clock, where the system tells better: on a busy machine that passes while others work, and
+    threads would make it no less busy.
+    """
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._began = time.perf_counter()
+        self._usage = _usage()
+
+    def seconds(self) -> float:
+        """Return the seconds since then in which this thread worked; without end where it waited for the disk."""
+        if self._usage is None or (now := _usage()) is None:
+            return time.perf_counter() - self._began
+        worked, waits = now[0] - self._usage[0], now[1] - self._usage[1]
+        return float("inf") if waits else worked
+
+
+def _usage() -> tuple[float, int] | None:
+    """Return the seconds that this thread has worked, and how often it waited for a page from the disk."""
+    import resource
+
+    if not hasattr(resource, "RUSAGE_THREAD"):
+        return None
+    usage = resource.getrusage(resource.RUSAGE_THREAD)
+    return usage.ru_utime + usage.ru_stime, usage.ru_majflt
 
 
 def _is_plain(call: Call) -> bool:
@@ -42,6 +73,11 @@ def _is_plain(call: Call) -> bool:
 
 def is_plain_body(body: bytes) -> bool:
     """Tell whether the body of a query has a vector alone, and asks for few results."""
-    if len(body) > BODY_BYTES or not _TOP_K.search(body):
+    if len(body) > BODY_BYTES:
         return False
-    return not any(member in body for member in _LONGER)
+    # Only around the numbers of the vector, which are nearly all of it and hold no quotes.
+    start, end = body.find(b"["), body.rfind(b"]")
+    if start < 0 or body.find(b'"', start, end) >= 0:
+        return False
+    rest = body[:start] + body[end:]
+    return bool(_TOP_K.search(rest)) and not any(member in rest for member in _LONGER)

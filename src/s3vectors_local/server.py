@@ -20,7 +20,7 @@ from s3vectors_local.errors import (
     UnsupportedMediaTypeException,
 )
 from s3vectors_local.operations import Call, Reply, answer, oversized, refusal
-from s3vectors_local.pace import Pace
+from s3vectors_local.pace import Effort, Pace
 
 Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -139,11 +139,11 @@ class Application:
             return _Outcome(_later(error))
 
     def _timed(self, call: Call, headers: Headers) -> _Outcome:
-        begun = time.perf_counter()
+        effort = Effort()
         try:
             return self._work(call, headers)
         finally:
-            self._pace.note(call, time.perf_counter() - begun)
+            self._pace.note(call, effort)
 
     def _work(self, call: Call, headers: Headers) -> _Outcome:
         try:

@@ -133,6 +133,7 @@ def _serve(engine: "Engine", listener: "socket.socket", start: "Start", *, reade
     import signal
     from dataclasses import replace
 
+    from s3vectors_local.allocator import give_back_large_arrays
     from s3vectors_local.connection import settings
     from s3vectors_local.readers.process import TELLING_SECONDS
     from s3vectors_local.readers.serving import Writer
@@ -146,6 +147,7 @@ def _serve(engine: "Engine", listener: "socket.socket", start: "Start", *, reade
     told_after = 2 * TELLING_SECONDS if readers else 0.0
     options = replace(start.options, log=writer, told_after=told_after, readers=lambda: server.readers)
     served = app(engine, options=options)
+    give_back_large_arrays()
     # A thread inside a large body keeps the others waiting this long at a time; the default of 5 ms shows in p99.
     sys.setswitchinterval(0.0005)
     if readers:

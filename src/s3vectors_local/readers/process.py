@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 import uvicorn
 
+from s3vectors_local.allocator import give_back_large_arrays
 from s3vectors_local.connection import settings
 from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.readers.channel import Channel
@@ -108,6 +109,7 @@ def main(handle: str) -> None:
     """Serve until the channel with this handle is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    give_back_large_arrays()
     sys.setswitchinterval(_SWITCH_SECONDS)
     with socket.socket(fileno=int(handle)) as end:
         # From the process that started this one, through a pipe that nobody else has.

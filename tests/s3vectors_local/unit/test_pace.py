@@ -1,11 +1,29 @@
 """What is answered without a thread: plain queries, while they are quick."""
 
+import mmap
+import resource
+import time
+from pathlib import Path
+
 import pytest
 
+from bench import memory
 from s3vectors_local.operations import Call
-from s3vectors_local.pace import Pace
+from s3vectors_local.pace import Effort, Pace
 
 PLAIN = b'{"indexName":"i","topK":10,"queryVector":{"float32":[1,2]}}'
+
+
+class Took(Effort):
+    """An effort of so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._took = seconds
+
+    def seconds(self) -> float:
+        """Return it."""
+        return self._took
 
 
 def _query(body: bytes = PLAIN) -> Call:
@@ -16,11 +34,11 @@ def test_quick_queries() -> None:
     """After a quick query the next is answered at once; after a slow one, and before the first, by a thread."""
     pace = Pace()
     assert not pace.admits(_query())
-    pace.note(_query(), 0.001)
+    pace.note(_query(), Took(0.001))
     assert pace.admits(_query())
-    pace.note(_query(), 0.2)
+    pace.note(_query(), Took(0.2))
     assert not pace.admits(_query())
-    pace.note(_query(), 0.001)
+    pace.note(_query(), Took(0.001))
     assert pace.admits(_query())
 
 
@@ -44,7 +62,33 @@ def test_quick_queries() -> None:
 def test_all_others(call: Call) -> None:
     """What may take long never runs in the event loop, and teaches nothing about queries."""
     pace = Pace()
-    pace.note(_query(), 0.001)
+    pace.note(_query(), Took(0.001))
     assert not pace.admits(call)
-    pace.note(call, 3.0)
+    pace.note(call, Took(3.0))
     assert pace.admits(_query())
+
+
+def test_waiting_for_others_is_no_effort() -> None:
+    """Time in which this thread does nothing does not count; time in which it works does."""
+    effort = Effort()
+    time.sleep(0.05)
+    assert effort.seconds() < 0.03
+    effort = Effort()
+    until = time.thread_time() + 0.05
+    while time.thread_time() < until:
+        pass
+    assert effort.seconds() > 0.03
+
+
+def test_waiting_for_the_disk_is_one(tmp_path: Path) -> None:
+    """A thread that had to wait for a page of a file is slow, however short that was."""
+    path = tmp_path / "pages"
+    path.write_bytes(b"x" * (4 << 20))
+    memory.forget(tmp_path)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_majflt
+        effort = Effort()
+        sum(pages[at] for at in range(0, len(pages), 4096))
+        if resource.getrusage(resource.RUSAGE_THREAD).ru_majflt == before:
+            pytest.skip("this file system keeps its pages in memory")
+        assert effort.seconds() == float("inf")
