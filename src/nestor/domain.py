@@ -89,6 +89,8 @@ class Hit:
     key: str
     distance: float
     metadata: Metadata
+    score: float | None = None
+    """What a fused search ordered it by, more is better; None where the distance decided."""
 
     @property
     def similarity(self) -> float:

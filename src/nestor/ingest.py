@@ -59,13 +59,14 @@ class Ingest:
         manifests: Manifests,
         thumbnails: Thumbnails,
         dimensions: Sequence[int] = DIMENSIONS,
+        with_codes: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Work through these ports."""
+        """Work through these ports; `with_codes` as in Storing."""
         self._embedder = embedder
         self._vectors = vectors
         self._manifests = manifests
-        self._storing = Storing(vectors=vectors, manifests=manifests, thumbnails=thumbnails)
+        self._storing = Storing(vectors=vectors, manifests=manifests, thumbnails=thumbnails, with_codes=with_codes)
         self._dimensions = tuple(dimensions)
         self._clock = clock
 

@@ -1,9 +1,17 @@
 """What is stored beside each vector."""
 
+from bisect import bisect_right
+from itertools import accumulate
+
+import orjson
+
 from nestor.domain import Manifest, Metadata, Scalar, Segment
 
 EXCERPT_BYTES = 2_000
 """UTF-8 bytes of a segment's text kept in its metadata, far below the service's 40 KB for all of it."""
+
+HIT_BYTES = 5_000
+"""Of a row with its code, key and metadata as JSON: 100 such hits fit the 512 KB that a query returns for nothing."""
 
 
 def metadata_of(manifest: Manifest, segment: Segment) -> Metadata:
@@ -27,6 +35,26 @@ def metadata_of(manifest: Manifest, segment: Segment) -> Metadata:
         "text": _excerpt(segment.text) or None,
     }
     return {key: value for key, value in everything.items() if value is not None}
+
+
+def coded(metadata: Metadata, code: str, *, key: str) -> Metadata:
+    """Return the metadata with the code of the full embedding in it, the text cut until a hit has 5,000 bytes.
+
+    Where there is no room without any text, too, as beside a very long address, it comes back as it is, without a code.
+    """
+    text = str(metadata.get("text", ""))
+    rest = {name: value for name, value in metadata.items() if name != "text"} | {"code": code}
+    room = HIT_BYTES - len(key) - len(orjson.dumps(rest | {"text": ""}))
+    if room < 0:
+        return metadata
+    kept = _cut(text, room)
+    return rest | {"text": kept} if kept else rest
+
+
+def _cut(text: str, room: int) -> str:
+    """Return the beginning of the text that takes so many bytes as JSON, the quotes aside."""
+    sizes = list(accumulate(len(orjson.dumps(character)) - 2 for character in text[:room]))
+    return text[: bisect_right(sizes, room)].strip()
 
 
 def readable(name: str) -> str:

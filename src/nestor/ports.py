@@ -1,6 +1,6 @@
 """What the use cases need from outside, as small protocols."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,7 +39,56 @@ class VectorRow:
     metadata: Metadata
 
 
-class Vectors(Protocol):
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was asked of a store."""
+
+    requests: int = 0
+    returned_bytes: int = 0
+    """Of the rows that came back, as JSON; an embedding counts 4 bytes a component."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        """Add up."""
+        return Spent(self.requests + other.requests, self.returned_bytes + other.returned_bytes)
+
+
+class VectorSearch(Protocol):
+    """Searches in the indexes, and what they took."""
+
+    def rank(
+        self,
+        dimension: int,
+        *,
+        embedding: Embedding,
+        texts: Mapping[str, str] | None = None,
+        top_k: int,
+        where: Filter | None = None,
+    ) -> tuple[list[Hit], Spent]:
+        """Return the best rows with their metadata, best first: the nearest, or with `texts` those of the best fusion.
+
+        `texts` are words by the metadata that they are looked for in. A hit that only words found may have no distance:
+        it is NaN. Raises VectorsError.
+        """
+        ...
+
+    def fetch(self, dimension: int, keys: Sequence[str]) -> tuple[Mapping[str, Embedding], Spent]:
+        """Return the embeddings of the keys, absent ones left out. Raises VectorsError."""
+        ...
+
+
+class VectorRows(Protocol):
+    """Whole indexes, read and removed."""
+
+    def rows(self, dimension: int) -> Iterator[VectorRow]:
+        """Yield every row of the index, in no particular order; raises VectorsError as it goes."""
+        ...
+
+    def drop(self, dimension: int) -> None:
+        """Remove the index with all its rows; an absent one is ignored. Raises VectorsError."""
+        ...
+
+
+class Vectors(VectorSearch, Protocol):
     """The indexes `embeddings-<d>d` of one vector bucket."""
 
     def prepare(self, dimensions: Iterable[int], *, embedder: str) -> None:

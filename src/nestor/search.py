@@ -1,38 +1,43 @@
 """Questions in, hits out, at any of the four sizes."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nestor import media
 from nestor.domain import DIMENSIONS, FULL_DIMENSION, Embedding, Filter, Hit, Modality, Reading
 from nestor.errors import EmbedderMismatch, InvalidInput, UnreadableFile
-from nestor.nesting import nest
-from nestor.ports import Embedder, Vectors
-
-MAX_TOP_K = 10_000
-"""Of S3 Vectors since 2026-06-16."""
-
-DIRECT = "direct"
-"""The strategy that asks the index of the asked size, once."""
+from nestor.ports import Embedder, Spent, Vectors
+from nestor.strategies.base import Asked, Strategy
+from nestor.strategies.direct import Direct
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer of one index."""
+    """The answer to one question, and what it took."""
 
     dimension: int
     hits: tuple[Hit, ...]
     embed_ms: float
     vectors_ms: float
-    strategy: str = DIRECT
+    """Of the whole search: every stage after the embedding."""
+    strategy: str = Direct.name
+    spent: Spent = field(default_factory=Spent)
+    candidates: int = 0
+    """Rows that were looked at again in a second stage."""
+    fallbacks: int = 0
+    """Of these, rows that cost a request more: see the strategy."""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds of the stages inside `vectors_ms`."""
 
     @property
     def took_ms(self) -> dict[str, float]:
         """Milliseconds by stage, and in all."""
+        later = {stage: ms for stage, ms in self.stages.items() if stage != "vectors"}
+        vectors = max(0.0, self.vectors_ms - sum(later.values()))
         total = self.embed_ms + self.vectors_ms
-        stages = {"embed": self.embed_ms, "vectors": self.vectors_ms, "total": total}
+        stages = {"embed": self.embed_ms, "vectors": vectors, **later, "total": total}
         return {stage: round(ms, 3) for stage, ms in stages.items()}
 
 
@@ -43,6 +48,8 @@ class Question:
     embedding: Embedding
     """Shape (3072,)."""
     embed_ms: float
+    words: str | None = None
+    """As they were typed; None when a file asks."""
 
 
 def agreement(found: Found, reference: Found) -> float:
@@ -67,13 +74,14 @@ class Search:
         """Work through these ports."""
         self._embedder = embedder
         self._vectors = vectors
+        self._direct = Direct(vectors)
         self._clock = clock
 
     def words(self, query: str) -> Question:
         """Embed words. Raises InvalidInput when there are none, EmbeddingFailed."""
         if not query.strip():
             raise InvalidInput("The query is empty: say in some words what to look for.")
-        return self._timed(lambda: self._embedder.embed_text_query(query))
+        return replace(self._timed(lambda: self._embedder.embed_text_query(query)), words=query)
 
     def file(self, path: Path, options: media.ReadOptions | None = None) -> Question:
         """Embed what a file holds, as a question. Raises UnreadableFile, EmbeddingFailed."""
@@ -90,22 +98,36 @@ class Search:
         return self._timed(lambda: self._embedder.embed_segments_query(reading.segments))
 
     def ask(
-        self, question: Question, *, dimension: int = FULL_DIMENSION, top_k: int = 10, where: Filter | None = None
+        self,
+        question: Question,
+        *,
+        dimension: int = FULL_DIMENSION,
+        top_k: int = 10,
+        where: Filter | None = None,
+        strategy: Strategy | None = None,
     ) -> Found:
-        """Return the nearest segments in the index of that size.
+        """Return the nearest segments at that size, found by the strategy; `direct` when none is given.
 
         Raises InvalidInput for a size or top_k out of range or when nothing was ingested yet, EmbedderMismatch when
         the index was filled by another embedder, VectorsError when the store fails: never an empty result instead.
         """
-        if dimension not in DIMENSIONS:
-            raise InvalidInput(f"There is no index of {dimension} components: choose one of {DIMENSIONS}.")
-        if not 1 <= top_k <= MAX_TOP_K:
-            raise InvalidInput(f"top_k is {top_k}; it must be 1 to {MAX_TOP_K:,}.")
-        self._check_embedder(dimension)
-        prefix = nest(question.embedding, [dimension])[dimension]
+        way = strategy or self._direct
+        asked = Asked(embedding=question.embedding, words=question.words, dimension=dimension, top_k=top_k, where=where)
+        for index in way.indexes(dimension):
+            self._check_embedder(index)
         started = self._clock()
-        hits = self._vectors.query(dimension, prefix, top_k=top_k, where=where)
-        return Found(dimension, tuple(hits), question.embed_ms, (self._clock() - started) * 1000)
+        ranking = way.search(asked)
+        return Found(
+            dimension,
+            ranking.hits,
+            question.embed_ms,
+            (self._clock() - started) * 1000,
+            strategy=way.name,
+            spent=ranking.spent,
+            candidates=ranking.candidates,
+            fallbacks=ranking.fallbacks,
+            stages=ranking.stages,
+        )
 
     def ask_all(
         self,
@@ -114,9 +136,13 @@ class Search:
         dimensions: Sequence[int] = DIMENSIONS,
         top_k: int = 10,
         where: Filter | None = None,
+        strategy: Strategy | None = None,
     ) -> list[Found]:
         """Return the answer of every size, smallest first."""
-        return [self.ask(question, dimension=dimension, top_k=top_k, where=where) for dimension in sorted(dimensions)]
+        return [
+            self.ask(question, dimension=dimension, top_k=top_k, where=where, strategy=strategy)
+            for dimension in sorted(dimensions)
+        ]
 
     def _check_embedder(self, dimension: int) -> None:
         filled_by = self._vectors.embedder(dimension)

@@ -11,8 +11,9 @@ Who finds an asset not STORED, or stored from other content, does all four again
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nestor.domain import Embedding, Manifest, Segment, Status, segment_key
-from nestor.metadata import metadata_of
+from nestor import codes
+from nestor.domain import FULL_DIMENSION, Embedding, Manifest, Segment, Status, segment_key
+from nestor.metadata import coded, metadata_of
 from nestor.ports import Manifests, Thumbnails, VectorRow, Vectors
 
 
@@ -33,11 +34,22 @@ class Embedded:
 class Storing:
     """Keeps embedded assets in every index and says so in their manifests."""
 
-    def __init__(self, *, vectors: Vectors, manifests: Manifests, thumbnails: Thumbnails | None = None) -> None:
-        """Write through these ports; without thumbnails no picture is kept."""
+    def __init__(
+        self,
+        *,
+        vectors: Vectors,
+        manifests: Manifests,
+        thumbnails: Thumbnails | None = None,
+        with_codes: bool = True,
+    ) -> None:
+        """Write through these ports; without thumbnails no picture is kept.
+
+        With codes, the rows of the small indexes carry the code of the full embedding, for hierarchical searches.
+        """
         self._vectors = vectors
         self._manifests = manifests
         self._thumbnails = thumbnails
+        self._with_codes = with_codes
 
     def store(self, batch: Sequence[Embedded], *, confirm: Callable[[], None] | None = None) -> list[Manifest]:
         """Do the four steps for all of them together and return their manifests; all is durable on return.
@@ -47,13 +59,23 @@ class Storing:
         """
         self._manifests.put([_storing(asset) for asset in batch])
         for dimension in dict.fromkeys(size for asset in batch for size in asset.embeddings):
-            self._vectors.put(dimension, [row for asset in batch for row in _rows(asset, dimension)])
+            self._vectors.put(dimension, [row for asset in batch for row in self._rows(asset, dimension)])
         self._put_thumbnails(batch)
         if confirm is not None:
             confirm()
         self._remove_stale(batch)
         self._manifests.put([asset.after for asset in batch])
         return [asset.after for asset in batch]
+
+    def _rows(self, asset: Embedded, dimension: int) -> list[VectorRow]:
+        rows = [
+            VectorRow(segment_key(asset.after.object_id, segment.index), embedding, metadata_of(asset.after, segment))
+            for segment, embedding in zip(asset.segments, asset.embeddings[dimension], strict=True)
+        ]
+        full = asset.embeddings.get(FULL_DIMENSION)
+        if not self._with_codes or full is None or dimension not in codes.SIZES:
+            return rows
+        return with_codes(rows, full)
 
     def _put_thumbnails(self, batch: Sequence[Embedded]) -> None:
         if self._thumbnails is None:
@@ -72,16 +94,17 @@ class Storing:
                 self._thumbnails.delete(asset.after.object_id, from_index=asset.after.segments)
 
 
+def with_codes(rows: Sequence[VectorRow], full: Embedding) -> list[VectorRow]:
+    """Return the rows with the codes of their full embeddings, shape (n, 3072), in their metadata."""
+    return [
+        replace(row, metadata=coded(row.metadata, code, key=row.key))
+        for row, code in zip(rows, codes.encode(full) if len(full) else (), strict=True)
+    ]
+
+
 def _storing(asset: Embedded) -> Manifest:
     earlier = asset.before.segments if asset.before else 0
     return replace(asset.after, status=Status.STORING, segments=max(earlier, asset.after.segments))
-
-
-def _rows(asset: Embedded, dimension: int) -> list[VectorRow]:
-    return [
-        VectorRow(segment_key(asset.after.object_id, segment.index), embedding, metadata_of(asset.after, segment))
-        for segment, embedding in zip(asset.segments, asset.embeddings[dimension], strict=True)
-    ]
 
 
 def _stale_keys(asset: Embedded) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nestor import media
 from nestor.adapters.manifests import SqliteManifests
 from nestor.adapters.thumbnails import FolderThumbnails
+from nestor.domain import DIMENSIONS
 from nestor.errors import HomeBusy, InvalidInput, VectorsError
 from nestor.ingest import Ingest
 from nestor.library import Library
@@ -18,7 +19,15 @@ from nestor.settings import NOVA_MODEL_ID, Settings
 
 if TYPE_CHECKING:
     from nestor.adapters.nova.embedder import NovaEmbedder
+    from nestor.adapters.s3vectors import S3Vectors
     from nestor.adapters.s3vectors.setup import SetUp
+    from nestor.caches import CachedEmbedder, KeptEmbeddings
+    from nestor.doctor import Doctor
+    from nestor.migration.moving import Moving
+    from nestor.migration.rollback import Rollback
+    from nestor.migration.source import Placeholder
+    from nestor.reindex import Reindex
+    from nestor.strategies import Strategy
     from s3vectors_local import Engine
 
 
@@ -49,13 +58,23 @@ class Nestor:
     `read_only` lets several processes look while another one writes.
     """
 
-    def __init__(self, settings: Settings, *, read_only: bool = False, embedder: Embedder | None = None) -> None:
-        """Wire by these settings, with the local embedder unless another one is given.
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        embedder: Embedder | None = None,
+        with_codes: bool = True,
+    ) -> None:
+        """Wire by these settings, with the embedder that they name unless another one is given.
+
+        `with_codes` is what `ingest` does: see Storing.
 
         Raises HomeBusy from the first use when another process is writing.
         """
         self.settings = settings
         self._embedder = embedder
+        self._with_codes = with_codes
         self._read_only = read_only
         self._closing = ExitStack()
 
@@ -77,13 +96,26 @@ class Nestor:
     def ingest(self) -> Ingest:
         """Files in."""
         return Ingest(
-            embedder=self.embedder, vectors=self.vectors, manifests=self.manifests, thumbnails=self.thumbnails
+            embedder=self.embedder,
+            vectors=self.vectors,
+            manifests=self.manifests,
+            thumbnails=self.thumbnails,
+            # Those that `reindex` left, as the first manifest tells.
+            dimensions=next((manifest.dimensions for manifest in self.manifests.all()), DIMENSIONS),
+            with_codes=self._with_codes,
         )
 
     @functools.cached_property
     def search(self) -> Search:
-        """Questions in, hits out."""
-        return Search(embedder=self.embedder, vectors=self.vectors)
+        """Questions in, hits out; the embeddings of questions in words are remembered in memory."""
+        return Search(embedder=self.questions, vectors=self.vectors)
+
+    @functools.cached_property
+    def questions(self) -> "CachedEmbedder":
+        """The embedder of questions, which remembers: its `rate` tells how often."""
+        from nestor.caches import CachedEmbedder
+
+        return CachedEmbedder(self.embedder)
 
     @functools.cached_property
     def library(self) -> Library:
@@ -127,6 +159,151 @@ class Nestor:
             return embedder_id(self.settings.model_id)  # without a client, hence without a region
         return self.embedder.id
 
+    def placeholder(self, address: str, *, connections: int = 10) -> "Placeholder":
+        """Return the placeholder in the folder or at `s3://bucket/prefix`."""
+        from nestor.migration.source import Placeholder
+
+        if address.startswith("s3://"):
+            from nestor.adapters.objects import S3Objects
+
+            return Placeholder(S3Objects(self._s3(connections)), root=address, name=address)
+        from nestor.adapters.folder_objects import FolderObjects
+
+        folder = Path(address).expanduser().absolute()
+        return Placeholder(FolderObjects(folder), root="s3://folder/", name=str(folder))
+
+    def migration(
+        self,
+        address: str,
+        *,
+        told: bool = False,
+        jobs: int = 4,
+        per_second: float | None = None,
+        dry_run: bool = False,
+    ) -> "Moving":
+        """Return the migration of that placeholder into this bucket, going on where an earlier one stopped.
+
+        With `told`, the embeddings are of this embedder; else of the one that the objects name, Nova where they do not.
+        Without `per_second`, AWS is sent what an index takes, and any other endpoint as much as it can take.
+        """
+        from nestor.adapters.folder_objects import FolderObjects
+        from nestor.adapters.nova.requests import embedder_id
+        from nestor.adapters.s3vectors.rows import S3Rows
+        from nestor.migration.journal import Journal, folder_of
+        from nestor.migration.migrate import Migration
+        from nestor.migration.moving import Moving
+        from nestor.migration.pace import SERVICE, Pace
+        from nestor.migration.reading import AssetReader
+        from nestor.migration.verify import Verifier
+
+        placeholder = self.placeholder(address, connections=2 * jobs)
+        target = f"{self.settings.endpoint_url or self.settings.vectors}/{self.settings.vector_bucket}"
+        folder = folder_of(self.settings.home, placeholder.name, target, dry_run=dry_run)
+        journal = Journal(folder / "journal.sqlite")
+        self._closing.callback(journal.close)
+        if per_second is None and self.settings.vectors == "aws" and not self.settings.endpoint_url:
+            per_second = SERVICE
+        quarantine = None if dry_run else FolderObjects(folder / "quarantine")
+        migration = Migration(
+            placeholder,
+            reader=AssetReader(placeholder, quarantine=quarantine),
+            vectors=self.vectors,
+            manifests=self.manifests,
+            journal=journal,
+            pace=Pace(per_second),
+            jobs=jobs,
+        )
+        rows = S3Rows(self.client, bucket=self.settings.vector_bucket)
+        verifier = Verifier(placeholder, journal=journal, vectors=self.vectors, rows=rows)
+        return Moving(
+            migration=migration,
+            verifier=verifier,
+            journal=journal,
+            folder=folder,
+            embedder=self._embedder_id() if told else None,
+            untold=embedder_id(self.settings.model_id),
+            per_second=per_second,
+            dry_run=dry_run,
+        )
+
+    def rollback(self, address: str, *, layout: str = "folders", jobs: int = 4) -> "Rollback":
+        """Return what writes the indexes back as a placeholder there."""
+        from nestor.adapters.s3vectors.rows import S3Rows
+        from nestor.migration.rollback import Rollback
+
+        placeholder = self.placeholder(address, connections=2 * jobs)
+        rows = S3Rows(self.client, bucket=self.settings.vector_bucket)
+        return Rollback(placeholder, rows=rows, manifests=self.manifests, layout=layout, jobs=jobs)
+
+    def strategy(
+        self,
+        name: str | None = None,
+        *,
+        coarse: int = 256,
+        candidates: int = 100,
+        placeholder: str | None = None,
+    ) -> "Strategy":
+        """Return the strategy of that name; without one that which a rollback chose for this home, else `direct`.
+
+        `placeholder` is the folder or `s3://bucket/prefix` that `manual` scans. Raises InvalidInput.
+        """
+        from nestor import strategies
+        from nestor.migration.switch import chosen
+        from nestor.scan import Scan
+
+        choice = chosen(self.settings.home) if name is None or placeholder is None else None
+        wanted = name or (choice.strategy if choice else "direct")
+        address = placeholder or (choice.placeholder if choice else None)
+        manual = wanted == "manual" and address is not None
+        return strategies.strategy(
+            wanted,
+            self.vectors,
+            coarse=coarse,
+            candidates=candidates,
+            kept=self.kept,
+            placeholder=Scan(self.placeholder(address)) if manual and address else None,
+        )
+
+    @functools.cached_property
+    def kept(self) -> "KeptEmbeddings":
+        """Candidates' embeddings that `refetch` read before."""
+        from nestor.caches import KeptEmbeddings
+
+        return KeptEmbeddings()
+
+    def choose_manual(self, address: str) -> None:
+        """Make the manual strategy over that placeholder the one of this home."""
+        from nestor.migration.switch import MANUAL, Choice, choose
+
+        choose(self.settings.home, Choice(MANUAL, self.placeholder(address).name))
+
+    def strategy_forgotten(self) -> bool:
+        """Take back what `choose_manual` chose; return whether there was something."""
+        from nestor.migration.switch import choose, chosen
+
+        there = chosen(self.settings.home) is not None
+        choose(self.settings.home, None)
+        return there
+
+    def doctor(self, *, state_bucket: str | None = None) -> "Doctor":
+        """Return what examines this bucket with the manifests of this home, or those that the stacks keep."""
+        from nestor.adapters.object_manifests import ObjectManifests
+        from nestor.adapters.objects import S3Objects
+        from nestor.adapters.s3vectors.inspection import Inspection
+        from nestor.doctor import Doctor
+
+        kept = ObjectManifests(S3Objects(self._s3(10)), bucket=state_bucket) if state_bucket else self.manifests
+        inspection = Inspection(self.client, bucket=self.settings.vector_bucket)
+        return Doctor(inspection, vectors=self.vectors, manifests=kept, embedder=self._embedder_id())
+
+    def _s3(self, connections: int) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 6})
+        session = boto3.session.Session(region_name=self.settings.region)
+        return session.client("s3", region_name=session.region_name or "us-east-1", config=config)
+
     @functools.cached_property
     def manifests(self) -> SqliteManifests:
         """What is stored, by asset."""
@@ -139,12 +316,24 @@ class Nestor:
         """Pictures of segments."""
         return FolderThumbnails(self.settings.home / "thumbnails")
 
-    @functools.cached_property
+    @property
     def vectors(self) -> Vectors:
         """The indexes, whichever transport is behind the client."""
+        return self.store
+
+    @functools.cached_property
+    def store(self) -> "S3Vectors":
+        """The indexes, with what reads and changes them whole."""
         from nestor.adapters.s3vectors import S3Vectors
 
         return S3Vectors(self.client, bucket=self.settings.vector_bucket)
+
+    @property
+    def reindex(self) -> "Reindex":
+        """Indexes and codes added or dropped."""
+        from nestor.reindex import Reindex
+
+        return Reindex(store=self.store, manifests=self.manifests)
 
     @functools.cached_property
     def client(self) -> Any:

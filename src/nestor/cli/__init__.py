@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import nestor
-from nestor.cli import assets, demo, ingest, search, setup
+from nestor.cli import assets, compare, cost, demo, doctor, ingest, migrate, reindex, rollback, search, setup
 from nestor.errors import (
     EmbeddingFailed,
     HomeUnusable,
@@ -35,7 +35,7 @@ EXTRAS = {"rich": "rich", "PIL": "pillow", "av": "av", "pypdfium2": "pypdfium2"}
 EXIT_CODES_IN_WORDS = """\b
 Exit codes:
   0    done
-  1    some files could not be ingested, or `setup` found what differs
+  1    some files could not be ingested or moved, or `setup` or `doctor` found what differs
   2    wrong input or usage
   3    an optional part is not installed
   4    the vector store failed or refused
@@ -58,7 +58,21 @@ def cli(context: click.Context, home: Path | None) -> None:
     context.obj = Settings.from_environment(home=home)
 
 
-for command in (setup.setup, ingest.ingest, search.search, assets.status, assets.assets, assets.delete, demo.demo):
+for command in (
+    setup.setup,
+    ingest.ingest,
+    search.search,
+    compare.compare,
+    cost.cost,
+    reindex.reindex,
+    assets.status,
+    assets.assets,
+    assets.delete,
+    migrate.migrate,
+    rollback.rollback,
+    doctor.doctor,
+    demo.demo,
+):
     cli.add_command(command)
 
 

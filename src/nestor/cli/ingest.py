@@ -21,6 +21,9 @@ CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.
 @click.option("--segment-seconds", type=float, default=5.0, show_default=True, help="Audio and video: 1 to 30.")
 @click.option("--segment-characters", type=int, default=1000, show_default=True, help="Text: 800 to 50,000.")
 @embedder_option
+@click.option(
+    "--codes/--no-codes", "with_codes", default=True, help="Keep codes for hierarchical searches beside small rows."
+)
 @click.option("--jobs", type=click.IntRange(1, 64), default=CPUS, help="Processes that read files.")
 @click.option("--ocr", is_flag=True, help="Read the words in pictures (needs rapidocr).")
 @click.option("--speech", is_flag=True, help="Write down what is said (needs pocketsphinx).")
@@ -39,6 +42,7 @@ def ingest(
     collection: str,
     tags: tuple[str, ...],
     embedder: str | None,
+    with_codes: bool,
     jobs: int,
     as_json: bool,
     **options: Any,
@@ -53,7 +57,7 @@ def ingest(
     from nestor.wiring import Nestor
 
     started = time.monotonic()
-    nestor = Nestor(with_embedder(settings, embedder))
+    nestor = Nestor(with_embedder(settings, embedder), with_codes=with_codes)
     read_options = nestor.read_options(**{name: value for name, value in options.items() if value is not None})
     labels = Labels(collection, tags)
     files = list(media.discover(paths))

@@ -50,6 +50,7 @@ def hit_document(hit: Hit) -> dict[str, Any]:
         "key": hit.key,
         "similarity": round(hit.similarity, 6),
         "distance": round(hit.distance, 6),
+        **({} if hit.score is None else {"score": round(hit.score, 6)}),
         "uri": hit.metadata.get("source_uri"),
         **{name: hit.metadata.get(name) for name in _HIT_FIELDS},
     }

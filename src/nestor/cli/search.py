@@ -11,6 +11,9 @@ from nestor.domain import FULL_DIMENSION
 from nestor.errors import InvalidInput
 from nestor.settings import Settings
 
+STRATEGIES = ("direct", "hierarchical", "refetch", "hybrid", "manual")
+"""As in nestor.strategies, which the help needs not import."""
+
 if TYPE_CHECKING:
     from nestor.domain import Hit
     from nestor.search import Found, Question
@@ -28,6 +31,15 @@ if TYPE_CHECKING:
 @click.option("--all-dimensions", is_flag=True, help="Ask all four sizes and show them side by side.")
 @click.option("--top-k", type=int, default=10, show_default=True, help="How many hits: 1 to 10,000.")
 @click.option("--where", "conditions", multiple=True, help="Such as modality=image or 'page>=3'; several: all hold.")
+@click.option(
+    "--strategy",
+    "strategy_name",
+    type=click.Choice(STRATEGIES),
+    help="How to search: see docs/strategies.md (default: direct, or manual after a rollback).",
+)
+@click.option("--coarse", type=click.Choice(["256", "384"]), default="256", help="Where candidates come from.")
+@click.option("--candidates", type=int, default=100, show_default=True, help="How many are put in order again.")
+@click.option("--placeholder", help="The folder or s3://bucket/prefix that the manual strategy scans.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def search(
@@ -42,6 +54,10 @@ def search(
     all_dimensions: bool,
     top_k: int,
     conditions: tuple[str, ...],
+    strategy_name: str | None,
+    coarse: str,
+    candidates: int,
+    placeholder: str | None,
     as_json: bool,
 ) -> None:
     """Find the segments nearest in meaning to QUERY, to a picture or to a file."""
@@ -54,11 +70,14 @@ def search(
     with Nestor(with_embedder(settings, embedder), read_only=True) as nestor:
         question = _question(nestor, query, image, file)
         asked = query if query is not None else str(image or file)
+        strategy = nestor.strategy(strategy_name, coarse=int(coarse), candidates=candidates, placeholder=placeholder)
         if all_dimensions:
-            found = nestor.search.ask_all(question, top_k=top_k, where=filter_document)
+            found = nestor.search.ask_all(question, top_k=top_k, where=filter_document, strategy=strategy)
             show, document = _print_all, _document_all(asked, found)
         else:
-            found = [nestor.search.ask(question, dimension=dimension, top_k=top_k, where=filter_document)]
+            found = [
+                nestor.search.ask(question, dimension=dimension, top_k=top_k, where=filter_document, strategy=strategy)
+            ]
             show, document = _print_one, _document_one(asked, found[0])
     if as_json:
         print_json(document)
@@ -81,7 +100,17 @@ def _document_one(query: str, found: "Found") -> dict[str, Any]:
         "strategy": found.strategy,
         "dimension": found.dimension,
         "took_ms": found.took_ms,
+        "spent": _spent(found),
         "hits": [hit_document(hit) for hit in found.hits],
+    }
+
+
+def _spent(found: "Found") -> dict[str, int]:
+    return {
+        "requests": found.spent.requests,
+        "returned_bytes": found.spent.returned_bytes,
+        "candidates": found.candidates,
+        "fallbacks": found.fallbacks,
     }
 
 
@@ -95,6 +124,7 @@ def _document_all(query: str, found: "list[Found]") -> dict[str, Any]:
             {
                 "dimension": each.dimension,
                 "took_ms": each.took_ms,
+                "spent": _spent(each),
                 "agreement": round(agreement(each, found[-1]), 4),
                 "hits": [hit_document(hit) for hit in each.hits],
             }
@@ -111,10 +141,11 @@ def _print_one(found: "list[Found]") -> None:
     if one.hits:
         print_table(rows)
     took = one.took_ms
-    say(
-        f"{len(one.hits)} hits at {one.dimension} components in {took['total']:.1f} ms "
-        f"(embed {took['embed']:.1f}, vectors {took['vectors']:.1f})."
-    )
+    stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in took.items() if stage != "total")
+    way = "" if one.strategy == "direct" else f" by {one.strategy}"
+    say(f"{len(one.hits)} hits at {one.dimension} components{way} in {took['total']:.1f} ms ({stages}).")
+    if one.fallbacks and one.strategy == "hierarchical":
+        say(f"note: {one.fallbacks} candidates had no code and were fetched: `nestor reindex --codes` gives them one.")
 
 
 def _print_all(found: "list[Found]") -> None:

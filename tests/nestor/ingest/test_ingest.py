@@ -19,7 +19,7 @@ Looking = Callable[[Nestor], dict[str, Any]]
 
 
 def test_every_segment_is_in_all_four_indexes(nestor: Nestor, folder: Path, ingest: Ingesting, stored: Looking) -> None:
-    """The same keys and the same metadata at every size; each vector has its index's length."""
+    """The same keys at every size, each vector of its index's length; the same metadata but for text beside a code."""
     ingest(nestor, folder)
     state = stored(nestor)
     counts = {"one.txt": 1, "long.txt": 4, "table.csv": 1, "deep/note.md": 1}
@@ -32,16 +32,23 @@ def test_every_segment_is_in_all_four_indexes(nestor: Nestor, folder: Path, inge
         rows = state[f"{dimension}"]
         assert set(rows) == keys
         assert {len(data) for data, _ in rows.values()} == {dimension}
-        assert {key: metadata for key, (_, metadata) in rows.items()} == {
-            key: metadata for key, (_, metadata) in state["256"].items()
+        assert {key: _without_text(metadata) for key, (_, metadata) in rows.items()} == {
+            key: _without_text(metadata) for key, (_, metadata) in state["3072"].items()
         }
+        for key, (_, metadata) in rows.items():
+            assert state["3072"][key][1]["text"].startswith(metadata["text"])
+            assert ("code" in metadata) == (dimension in {256, 384})
+
+
+def _without_text(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if name not in {"text", "code"}}
 
 
 def test_a_segment_knows_where_it_comes_from(nestor: Nestor, folder: Path, ingest: Ingesting, stored: Looking) -> None:
     """The metadata names the file and the exact characters, and holds the text."""
     ingest(nestor, folder, labels=Labels("birds", ("a", "b")))
     text = (folder / "long.txt").read_text()
-    rows = [metadata for _, metadata in stored(nestor)["256"].values() if metadata["file_name"] == "long.txt"]
+    rows = [metadata for _, metadata in stored(nestor)["3072"].values() if metadata["file_name"] == "long.txt"]
     for metadata in rows:
         cut = text[int(metadata["start_char"]) : int(metadata["end_char"])]
         assert cut.strip() == metadata["text"].strip()

@@ -12,6 +12,8 @@ NON_FILTERABLE: Final = ("source_uri", "text", "code")
 
 ROWS: Final = 500
 """Vectors in one PutVectors, keys in one DeleteVectors."""
+GET_KEYS: Final = 100
+"""Keys in one GetVectors."""
 BODY_BYTES: Final = 20 * 1024 * 1024
 TOP_K: Final = 10_000
 LIST_PAGE: Final = 1_000

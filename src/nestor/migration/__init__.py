@@ -1,0 +1,1 @@
+"""From the placeholder (embeddings as JSON objects, searched by a scan) into the four indexes, and back."""
