@@ -1,8 +1,11 @@
 """The command line: parse, call one use case, print. Data goes to stdout, words go to stderr."""
 
 import io
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -81,21 +84,44 @@ def main() -> None:
     # Data and words keep their order also where both go to one file.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
+    asked_to_stop = _noticing_interrupts()
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "Interrupted. What was reported as stored is stored; the same command again does the rest.", err=True
-        )
-        sys.exit(130)
+        _interrupted()
     except ModuleNotFoundError as error:
+        if asked_to_stop:
+            _interrupted()
         if error.name not in EXTRAS:
             raise
         click.echo(f"nestor: this needs what is not installed: pip install {EXTRAS[error.name]}", err=True)
         sys.exit(EXIT_CODES[MissingExtra])
     except NestorError as error:
+        if asked_to_stop:
+            _interrupted()
         click.echo(f"nestor: {error}", err=True)
         sys.exit(next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES))
+
+
+def _noticing_interrupts() -> list[int]:
+    """Return a list that gets the number of each SIGINT.
+
+    One that comes while a compiled module is being imported may surface as a failed import, not as KeyboardInterrupt.
+    """
+    noticed: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        noticed.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    return noticed
+
+
+def _interrupted() -> NoReturn:
+    click.echo("Interrupted. What was reported as stored is stored; the same command again does the rest.", err=True)
+    sys.exit(130)

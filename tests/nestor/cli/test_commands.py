@@ -218,6 +218,23 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in words
 
 
+def test_ctrl_c_during_an_import(tmp_path: Path) -> None:
+    """An import that an interruption made fail is an interruption, not a missing part."""
+    code = (
+        "import os, signal, sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'rich':\n"
+        "            try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "            except KeyboardInterrupt: raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "from nestor.cli import main; main()\n"
+    )
+    command = [sys.executable, "-c", code, "--home", str(tmp_path / "home"), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Interrupted" in done.stderr) == (130, True), done.stderr
+
+
 def test_help_and_version_go_to_stdout(look: Command) -> None:
     """They are what was asked for."""
     assert look("--version").out.startswith("nestor")
