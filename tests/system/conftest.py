@@ -106,7 +106,7 @@ def _make_indexes(url: str) -> None:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no wider: while it lasts, every client of botocore in this process is moto's
 def account() -> Iterator[str]:
     """Return the address of S3 in an account of moto's whose state machines are really interpreted."""
     config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}

@@ -214,4 +214,6 @@ def test_the_service_learns_who_is_calling(connect: Callable[..., Any]) -> None:
     """Name and version, and botocore's beside them."""
     sent = connect(user_agent=client_config().user_agent)
     sent.client.list_vector_buckets()
-    assert re.fullmatch(rb"nestor/[\d.]+\S* Botocore/[\d.]+", sent.requests[-1].headers["User-Agent"])
+    assert re.fullmatch(
+        rb"nestor/[\d.]+\S* Botocore/[\d.]+( PT/\S+ PTEnv/\S+)?", sent.requests[-1].headers["User-Agent"]
+    )
