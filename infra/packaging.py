@@ -1,6 +1,7 @@
 """The code of the functions as zip files for arm64: put together without Docker, equal for equal sources."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -106,8 +107,12 @@ def _install(requirements: Path, target: Path) -> None:
         raise PackagingFault("The packages of the functions are put together by uv: run `make synth`, which has it.")
     command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(target)]
     command += ["--python-platform", PLATFORM, "--python-version", PYTHON, "--only-binary", ":all:"]
-    command += ["--require-hashes", "--no-deps", "--no-compile-bytecode", "--requirement", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    command += ["--require-hashes", "--no-deps", "--requirement", str(requirements)]
+    # Neither compiled nor told not to: uv refuses the option beside the variable, even where they agree.
+    environment = {name: value for name, value in os.environ.items() if name != "UV_COMPILE_BYTECODE"}
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode:
         raise PackagingFault(f"The packages of {requirements.name} cannot be installed:\n{done.stderr.strip()}")
 

@@ -72,6 +72,14 @@ def test_packages_that_cannot_be_had_are_told(tmp_path: Path, monkeypatch: pytes
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_whatever_the_environment_says_of_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """The Makefile tells uv not to compile, a user may tell it to: packages are put together all the same."""
+    monkeypatch.setenv("UV_COMPILE_BYTECODE", value)
+    (tmp_path / "none.txt").touch()
+    packaging._install(tmp_path / "none.txt", tmp_path / "packages")
+
+
 @pytest.mark.parametrize("part", SMALL)
 def test_the_small_bundle_is_enough(part: str, root: Path) -> None:
     """Its handlers, and what they call, import none of the folders and packages that it leaves out."""
