@@ -104,7 +104,7 @@ def job(bedrock: Bedrock, client: Any) -> Callable[..., str]:
         arn = client.start_async_invoke(
             modelId="amazon.nova-2-multimodal-embeddings-v1:0",
             modelInput=model_input,
-            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://work/async/"}},
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://results/async/"}},
         )["invocationArn"]
         state = client.get_async_invoke(invocationArn=arn)
         assert state["status"] == "Completed", state

@@ -123,7 +123,7 @@ def test_the_client_takes_the_envelopes() -> None:
             "modelId": MODEL_ID,
             "modelInput": segmented(Modality.TEXT, "s3://source/key"),
             "clientRequestToken": token,
-            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://work/async/"}},
+            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://results/async/"}},
         },
     }
     for name, params in calls.items():

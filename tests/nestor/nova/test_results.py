@@ -128,16 +128,16 @@ def test_a_job_that_embedded_nothing(
     """It is an error, retryable when the reason is."""
     entries = [] if entry is None else [{"embeddingType": "TEXT", **entry}]
     summary = {"sourceFileUri": "s3://s/k", "embeddingDimension": 3072, "embeddingResults": entries}
-    buckets.kept["s3://work/j/segmented-embedding-result.json"] = json.dumps(summary).encode()
+    buckets.kept["s3://results/j/segmented-embedding-result.json"] = json.dumps(summary).encode()
     with pytest.raises(error, match=complaint) as raised:
-        list(read_job(buckets, "s3://work/j"))
+        list(read_job(buckets, "s3://results/j"))
     assert type(raised.value) is error
 
 
 def test_output_that_is_not_there_is_no_empty_result(buckets: Any, text_job: Job) -> None:
     """Without the summary, or with a file of no lines."""
     with pytest.raises(ObjectMissing):
-        list(read_job(buckets, "s3://work/nowhere"))
+        list(read_job(buckets, "s3://results/nowhere"))
     uri = text_job()
     buckets.kept[f"{uri}/embedding-text.jsonl"] = b"\n"
     with pytest.raises(EmbeddingFailed, match="no segment"):
@@ -170,9 +170,9 @@ def test_other_sizes_and_several_kinds_are_refused(buckets: Any, text_job: Job) 
 )
 def test_a_line_that_cannot_be_understood_is_an_error(buckets: Any, line: bytes) -> None:
     """With the file and the number of the line."""
-    buckets.kept["s3://work/a.jsonl"] = write_line(SegmentResult(index=0, reason="INVALID_CONTENT")) + line
-    with pytest.raises(EmbeddingFailed, match=r"(?i)line 2 of s3://work/a\.jsonl"):
-        list(read_lines(buckets, "s3://work/a.jsonl"))
+    buckets.kept["s3://results/a.jsonl"] = write_line(SegmentResult(index=0, reason="INVALID_CONTENT")) + line
+    with pytest.raises(EmbeddingFailed, match=r"(?i)line 2 of s3://results/a\.jsonl"):
+        list(read_lines(buckets, "s3://results/a.jsonl"))
 
 
 def test_a_segment_twice_is_an_error(buckets: Any, text_job: Job) -> None:
@@ -220,7 +220,7 @@ def test_starting_twice_with_one_token_gives_one_job(client: Any, buckets: Any) 
     call = {
         "modelId": "amazon.nova-2-multimodal-embeddings-v1:0",
         "modelInput": segmented(Modality.TEXT, "s3://source/heron.txt"),
-        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://work/async/"}},
+        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://results/async/"}},
         "clientRequestToken": client_token("id", "run"),
     }
     first, second = (client.start_async_invoke(**call)["invocationArn"] for _ in range(2))

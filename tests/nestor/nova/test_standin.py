@@ -131,7 +131,7 @@ def test_a_job_that_the_guide_does_not_allow_is_not_started(client: Any, model_i
         client.start_async_invoke(
             modelId=MODEL_ID,
             modelInput=model_input,
-            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://work/async/"}},
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://results/async/"}},
         )
 
 
@@ -144,7 +144,7 @@ def test_the_life_of_a_job(bedrock: Bedrock, client: Any, buckets: Any) -> None:
         started = client.start_async_invoke(
             modelId=MODEL_ID,
             modelInput=segmented(Modality.TEXT, f"s3://source/{key}"),
-            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://work/async/x/"}},
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://results/async/x/"}},
         )
         return str(started["invocationArn"])
 
@@ -156,7 +156,7 @@ def test_the_life_of_a_job(bedrock: Bedrock, client: Any, buckets: Any) -> None:
     ]
     ended = client.get_async_invoke(invocationArn=good)
     folder = ended["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"]
-    assert folder == f"s3://work/async/x/{good.rpartition('/')[2]}"
+    assert folder == f"s3://results/async/x/{good.rpartition('/')[2]}"
     assert ended["endTime"] >= ended["submitTime"]
     names = {"segmented-embedding-result.json", "manifest.json", "embedding-text.jsonl"}
     assert {f"{folder}/{name}" for name in names} == set(buckets.kept) - {"s3://source/a.txt"}
@@ -177,7 +177,7 @@ def test_a_job_that_is_told_to_fail(bedrock: Bedrock, client: Any) -> None:
     arn = client.start_async_invoke(
         modelId=MODEL_ID,
         modelInput=segmented(Modality.TEXT, "s3://source/a.txt"),
-        outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://work/async/"}},
+        outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://results/async/"}},
     )["invocationArn"]
     state = client.get_async_invoke(invocationArn=arn)
     assert (state["status"], state["failureMessage"]) == ("Failed", "The moon was full.")
