@@ -44,7 +44,7 @@ def test_required(settings: Any) -> None:
         ("NESTOR_ASYNC_CHARACTERS", "many"),
         ("NESTOR_COLLECTION_FROM_PREFIX", "yes"),
         ("NESTOR_SOURCE_BUCKET", "arn:aws:s3:::source"),
-        ("NESTOR_WORK_BUCKET", "s3://work"),
+        ("NESTOR_WORK_BUCKET", "s3://steps"),
     ],
 )
 def test_senseless_values(name: str, value: str) -> None:

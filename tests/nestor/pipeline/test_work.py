@@ -34,7 +34,7 @@ def test_batches(count: int) -> None:
 
 def test_round_trip(objects: DictObjects) -> None:
     """A plan and its segments come back as they were, pictures with those that are asked for only."""
-    work, plan, segments = Work(objects, bucket="work"), _plan(9), _segments(9)
+    work, plan, segments = Work(objects, bucket="steps"), _plan(9), _segments(9)
     work.keep(plan, segments)
     assert work.plan(plan.key) == plan
     objects.asked.clear()
@@ -46,25 +46,25 @@ def test_round_trip(objects: DictObjects) -> None:
 
 def test_clip_before_picture(objects: DictObjects) -> None:
     """Of a segment with a clip the picture is not kept: the embedder looks at one of them."""
-    work, plan = Work(objects, bucket="work"), _plan(1)
+    work, plan = Work(objects, bucket="steps"), _plan(1)
     work.keep(plan, [Segment(0, Modality.VIDEO, Span(), "", b"jpeg", b"mp4")])
     (segment,) = work.segments(plan, Batch(0, 0))
     assert (segment.clip, segment.image) == (b"mp4", None)
-    assert len(list(objects.keys("s3://work/"))) == 3
+    assert len(list(objects.keys("s3://steps/"))) == 3
 
 
 def test_job_keeps_no_pictures(objects: DictObjects) -> None:
     """What a job embeds needs no pictures."""
-    work, plan = Work(objects, bucket="work"), _plan(3, job=True)
+    work, plan = Work(objects, bucket="steps"), _plan(3, job=True)
     work.keep(plan, _segments(3))
-    assert not [key for key in objects.keys("s3://work/") if key.endswith(".image")]
+    assert not [key for key in objects.keys("s3://steps/") if key.endswith(".image")]
 
 
 def test_plan_comes_last(objects: DictObjects) -> None:
     """A crash while it is kept leaves no plan, so nobody finds half of one."""
-    work, plan = Work(objects, bucket="work"), _plan(2)
+    work, plan = Work(objects, bucket="steps"), _plan(2)
     work.keep(plan, _segments(2))
-    assert objects.held[f"s3://work/{plan.key}"][1] == max(etag for _, etag in objects.held.values())
+    assert objects.held[f"s3://steps/{plan.key}"][1] == max(etag for _, etag in objects.held.values())
     with pytest.raises(ObjectMissing):
         work.plan("plans/other/r/plan.json")
 
@@ -72,5 +72,5 @@ def test_plan_comes_last(objects: DictObjects) -> None:
 def test_key_of_something_else(objects: DictObjects) -> None:
     """A key that is none of a plan is refused before anything is read."""
     with pytest.raises(InvalidInput, match="no key of a plan"):
-        Work(objects, bucket="work").plan("embeddings/x/y/0.jsonl")
+        Work(objects, bucket="steps").plan("embeddings/x/y/0.jsonl")
     assert not objects.asked
