@@ -26,7 +26,7 @@ class Channel:
     """One end, used from an event loop."""
 
     def __init__(self, end: socket.socket, *, receive: Receive, lost: Callable[[], None]) -> None:
-        """Own the socket, and call `receive` for each message and `lost` once the other end is closed."""
+        """Own the socket, and call `receive` for each message and `lost` once no more will come."""
         self._end = end
         self._receive = receive
         self._lost = lost
@@ -43,11 +43,15 @@ class Channel:
             return False
         return True
 
+    def finish(self) -> None:
+        """Tell the other end that this one says no more; it may still speak."""
+        with suppress(OSError):  # nobody is there any more: `lost` is called
+            self._end.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """Close this end; the other one is told."""
-        if self._end.fileno() >= 0:
-            asyncio.get_running_loop().remove_reader(self._end.fileno())
-            self._end.close()
+        self._stop_reading()
+        self._end.close()
 
     def _read(self) -> None:
         try:
@@ -57,7 +61,11 @@ class Channel:
         except OSError:
             message, handles = b"", []
         if not message:
-            self.close()
+            self._stop_reading()
             self._lost()
             return
         self._receive(message, socket.socket(fileno=handles[0]) if handles else None)
+
+    def _stop_reading(self) -> None:
+        if self._end.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._end.fileno())

@@ -56,12 +56,10 @@ class Pool:
         return any(ready[(self._next + turn) % len(ready)].channel.send(received, handle) for turn in range(len(ready)))
 
     async def close(self, *, seconds: float) -> None:
-        """Let the readers finish what they are answering, so many seconds at most."""
+        """Let the readers finish what they are answering, so many seconds at most, and hear what it was."""
         self._closed = True
         members, self._members = self._members, []
-        for member in members:
-            member.channel.close()
-        await asyncio.gather(*(asyncio.to_thread(member.end, seconds) for member in members))
+        await asyncio.gather(*(member.finish(seconds) for member in members))
 
     def _add(self) -> None:
         if not self._closed:
@@ -97,8 +95,16 @@ class _Member:
             self._process = subprocess.Popen(  # noqa: S603 - ours
                 command, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], start_new_session=True
             )
-        self.channel = Channel(mine, receive=self._receive, lost=lambda: lost(self))
+        self.channel = Channel(mine, receive=self._receive, lost=self._gone)
+        self._lost = lost
+        self._all_heard = asyncio.Event()
         self._tell(start)
+
+    async def finish(self, seconds: float) -> None:
+        """Let it answer what it has begun, so many seconds at most, and take all that it says until it ends."""
+        self.channel.finish()
+        await asyncio.to_thread(self.end, seconds)
+        await self._all_heard.wait()  # its end of the channel is closed with the process
 
     def end(self, seconds: float) -> int:
         """Wait for the process, and kill it after so many seconds; return its exit code."""
@@ -113,6 +119,11 @@ class _Member:
         if pipe is not None:
             with suppress(BrokenPipeError), pipe:  # of one that ended at once: its channel tells that
                 pickle.dump(start, pipe)
+
+    def _gone(self) -> None:
+        self.channel.close()
+        self._all_heard.set()
+        self._lost(self)
 
     def _receive(self, message: bytes, connection: socket.socket | None) -> None:
         if connection is not None:

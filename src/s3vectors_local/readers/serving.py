@@ -48,6 +48,9 @@ class Writer(uvicorn.Server):
         return self._pool is not None and self._pool.give(handle, received)
 
     def _take(self, connection: socket.socket, received: bytes) -> None:
+        if self._pool is None:  # this server ends too
+            connection.close()
+            return
         connection.setblocking(False)
         made = partial(
             self._connection,

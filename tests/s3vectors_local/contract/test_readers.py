@@ -232,6 +232,15 @@ def test_metrics_count_what_readers_answer(serving: Serving) -> None:
     assert serving.stop().count("200 QueryVectors") == 7
 
 
+def test_what_was_answered_last(serving: Serving) -> None:
+    """A server that ends at once after an answer has logged it, whoever gave it."""
+    client = serving.client()
+    _put(client, "a", [1, 0, 0, 0])
+    for _ in range(5):
+        _nearest(client, [1, 0, 0, 0])
+    assert serving.stop().count("200 QueryVectors") == 5
+
+
 def test_a_reader_that_dies(serving: Serving) -> None:
     """A killed reader takes its connections with it and nothing else; another one comes."""
     client = serving.client()
