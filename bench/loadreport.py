@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 GROWTH = 0.05
-"""Of the server's own memory, after the first sixth of the time: more is a fault."""
+"""Of the server's own memory from the end of the first sixth of the time to the end: more is a fault."""
 _COLUMNS = (
     *("at s", "queries/s", "p50 ms", "p99 ms", "recall@10"),
     *("vectors/s", "put p50 ms", "put p99 ms", "errors", "own MiB", "total MiB"),
@@ -70,10 +69,18 @@ def verdict(
 
 
 def grown(memory: Sequence[Mapping[str, float]], seconds: float) -> float:
-    """Return the growth from just after the first sixth to the end: medians of a twelfth of the time each."""
-    early = [each["anonymous"] for each in memory if seconds / 6 <= each["at"] <= seconds / 4]
-    late = [each["anonymous"] for each in memory if each["at"] >= seconds * 11 / 12]
-    return median(late) / median(early) - 1 if early and late else 0.0
+    """Return the growth from the end of the first sixth to the end, by the median slope of all pairs (Theil and Sen).
+
+    Builds and compactions make the memory swing, and the two ends of a run may stand anywhere in a swing.
+    """
+    later = [each for each in memory if each["at"] >= seconds / 6]
+    at, held = np.array([[each["at"], each["anonymous"]] for each in later]).reshape(-1, 2).T
+    first, second = np.triu_indices(len(at), 1)
+    apart = at[second] - at[first] >= seconds / 12
+    if not apart.any():
+        return 0.0
+    slope = np.median((held[second] - held[first])[apart] / (at[second] - at[first])[apart])
+    return float(slope * (at[-1] - at[0]) / np.median(held))
 
 
 def summary(outcome: Mapping[str, Any]) -> str:
