@@ -11,8 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bench import memory
 from bench.dataset import FILTERED, Dataset, tags
 from bench.nested import Floats, Ints
+
+FORGET_AFTER = 100_000
+"""Rows."""
 
 Where = tuple[str, int]
 """A filter: the metadata key, and the number it must equal."""
@@ -81,8 +85,12 @@ class Contender(ABC):
 
 
 def batches(made: Dataset, size: int) -> Iterator[tuple[Ints, Floats]]:
-    """Yield row numbers and rows in memory."""
+    """Yield row numbers and rows in memory; what was read makes room in the page cache for what is built."""
+    forgotten = 0
     for start in range(0, made.rows, size):
+        if start - forgotten >= FORGET_AFTER:
+            memory.forget(made.folder)
+            forgotten = start
         rows = np.array(made.vectors[start : start + size])
         yield np.arange(start, start + len(rows)), rows
 

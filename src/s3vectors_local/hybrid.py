@@ -46,10 +46,12 @@ def check_texts(index: Index, wanted: Sequence[QueryText]) -> None:
         raise _text_fault("Each entry of queryTexts must target a distinct metadata key")
     if keys and index.mode is not Mode.ENHANCED:
         raise _text_fault("Full-text search requires an index in ENHANCED mode")
-    known = {text.key for text in index.texts}
+    known = {text.key: text for text in index.texts}
     for key in keys:
         if key not in known:
             raise _text_fault(f"Metadata key '{key}' is not configured for text search")
+        if known[key].is_building:
+            raise _text_fault(f"The text search configuration of metadata key '{key}' is still being built")
 
 
 def check_new_keys(index: Index, new: Sequence[NewTextKey]) -> None:

@@ -71,6 +71,13 @@ class TextKey:
     language: Language | None
     documents: int
     length: int
+    filled: int | None = None
+    """While what was stored before the key is still being indexed: the record up to which it is; then None."""
+
+    @property
+    def is_building(self) -> bool:
+        """True while it serves no queries yet."""
+        return self.filled is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,11 @@ class Index:
     slots: int
     count: int
     texts: tuple[TextKey, ...] = ()
+
+    @property
+    def is_building(self) -> bool:
+        """True while a text key of it serves no queries yet."""
+        return any(text.is_building for text in self.texts)
 
 
 @dataclass(frozen=True, slots=True)

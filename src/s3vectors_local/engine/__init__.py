@@ -47,9 +47,13 @@ class Engine(Buckets, Indexes, Vectors, Tags):
         """Own the store, which lies in a folder, or in memory."""
         with store.read() as c:
             files = None if folder is None else DerivedFiles(folder / FOLDER, schema.identity(c))
+            indexes = [] if store.read_only else catalogue.all_indexes(c)
             if files is not None and not store.read_only:
-                files.keep_only({index.id: index for index in catalogue.all_indexes(c)})
+                files.keep_only({index.id: index for index in indexes})
         super().__init__(store, Upkeep(store, files, folder), clock=clock, owner=owner)
+        for index in indexes:
+            if index.is_building:
+                self._upkeep.notice(index)
 
     def __enter__(self) -> Self:
         return self

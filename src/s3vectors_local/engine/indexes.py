@@ -76,12 +76,14 @@ class Indexes(Base):
             catalogue.set_mode(c, index.id, mode)
 
     def add_text_keys(self, bucket: str, name: str, keys: Sequence[NewTextKey]) -> None:
-        """Make metadata keys text-searchable; when this returns, all vectors are found by them.
+        """Make metadata keys text-searchable: at once in a small index, else when what it holds has been indexed.
 
         Raises IndexNotFound, TextKeyExists, ValidationException.
         """
         with self._store.write() as c:
             _add_text_keys(c, known_index(c, bucket, name), keys)
+            index = known_index(c, bucket, name)
+        self._upkeep.notice(index)
 
     def remove_text_keys(self, bucket: str, name: str, keys: Sequence[str]) -> None:
         """Make metadata keys no longer text-searchable. Raises IndexNotFound, ValidationException."""

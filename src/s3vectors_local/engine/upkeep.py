@@ -1,4 +1,4 @@
-"""What an engine does beside its callers: coarse indexes are built, and slabs without their dead rows are made.
+"""What an engine does beside its callers: new text keys are filled, coarse indexes built, dead rows left behind.
 
 One thread looks at the indexes that were written to; a coarse index on disk is built by a process of its own, so that
 no query waits for it, and extended in place by what comes later. An engine that only reads follows what the writer
@@ -22,7 +22,7 @@ from s3vectors_local.search.build import COMPARED_BYTES, build, is_due
 from s3vectors_local.search.coarse import Coarse, Room
 from s3vectors_local.search.derived import DerivedFiles
 from s3vectors_local.search.extension import extended, is_extension_due
-from s3vectors_local.storage import Store, catalogue, compaction, records
+from s3vectors_local.storage import Store, catalogue, compaction, records, texts
 
 _log = logging.getLogger(__name__)
 _PAUSE: Final = 0.2  # seconds between two looks
@@ -61,7 +61,7 @@ class Upkeep:
 
     def notice(self, index: Index) -> None:
         """Look at an index soon: it was written to."""
-        if index.slots * (4 * index.dimension) <= COMPARED_BYTES:
+        if index.slots * (4 * index.dimension) <= COMPARED_BYTES and not index.is_building:
             return
         with self._lock:
             self._noticed.add(index.id)
@@ -178,6 +178,7 @@ class Upkeep:
 
     def _tend(self, index_id: int) -> None:
         try:
+            self._fill(index_id)
             index = self._index(index_id)
             if index is None or self._stopped.is_set():
                 return
@@ -189,6 +190,16 @@ class Upkeep:
         except (EngineError, OSError) as error:
             if not self._stopped.is_set():
                 _log.warning("the upkeep of index %d failed: %s", index_id, error)
+
+    def _fill(self, index_id: int) -> None:
+        """Index what the new searchable keys of an index still lack, in transactions that other writers get between."""
+        while not self._stopped.is_set():
+            with self._store.write() as c:
+                index = catalogue.index_of(c, index_id)
+                building = [key for key in index.texts if key.is_building] if index else []
+                if index is None or not building:
+                    return
+                texts.fill(c, index, building[0])
 
     def _index(self, index_id: int) -> Index | None:
         with self._store.read() as c:

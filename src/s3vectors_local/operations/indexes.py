@@ -121,7 +121,7 @@ def _deleted_keys(members: Members) -> list[str]:
 
 def _text_key_reply(text: TextKey) -> Answer:
     language = {} if text.language is None else {"language": text.language}
-    return {"metadataKey": text.key, **language, "status": "ACTIVE"}
+    return {"metadataKey": text.key, **language, "status": "BUILDING" if text.is_building else "ACTIVE"}
 
 
 def _summary(engine: Engine, index: Index) -> Answer:

@@ -122,10 +122,10 @@ def all_indexes(c: sqlite3.Connection) -> list[Index]:
 
 def text_keys(c: sqlite3.Connection, index_id: int) -> tuple[TextKey, ...]:
     """Return the searchable keys of an index, in the order they were declared."""
-    sql = "SELECT id, key, language, documents, length FROM text_keys WHERE index_id = ? ORDER BY id"
+    sql = "SELECT id, key, language, documents, length, filled FROM text_keys WHERE index_id = ? ORDER BY id"
     return tuple(
-        TextKey(id_, key, Language(language) if language else None, documents, length)
-        for id_, key, language, documents, length in c.execute(sql, (index_id,))
+        TextKey(id_, key, Language(language) if language else None, documents, length, filled)
+        for id_, key, language, documents, length, filled in c.execute(sql, (index_id,))
     )
 
 

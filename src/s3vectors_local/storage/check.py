@@ -108,6 +108,8 @@ def _otherwise(c: sqlite3.Connection, index_id: int, key: TextKey) -> Iterator[i
         WHERE index_id = ? ORDER BY id
     """
     for record, filterable, other, terms in c.execute(sql, (key.id, index_id)):
+        if terms is None and key.filled is not None and record > key.filled:
+            continue  # its turn comes
         value = codec.metadata(codec.join(filterable, other)).get(key.key)
         if texts.analysed(key, value) != (terms or ""):
             yield record

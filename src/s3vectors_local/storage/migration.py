@@ -21,6 +21,8 @@ def migrate(c: sqlite3.Connection, slabs: Slabs) -> None:
     """Bring the database to the present format."""
     if schema.version(c) < 2:  # had no text search
         schema.execute(c, schema.TEXT_TABLES)
+    elif schema.version(c) < 4:  # knew no key that is still being filled
+        c.execute("ALTER TABLE text_keys ADD COLUMN filled INTEGER")
     if schema.version(c) < 3:  # kept rows as blobs
         _move_rows(c, slabs)
     c.execute(f"PRAGMA user_version = {schema.FORMAT_VERSION}")

@@ -136,10 +136,11 @@ def all_filterable(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, b
     yield from c.execute("SELECT slot, filterable FROM records WHERE id > ? AND id < ?", codec.id_range(index.id))
 
 
-def documents(c: sqlite3.Connection, index: Index) -> Iterator[tuple[int, bytes]]:
-    """Yield record ids and their whole metadata, in order."""
+def documents(c: sqlite3.Connection, index: Index, *, after: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield the ids of the records after one, and their whole metadata, in order."""
+    first, end = codec.id_range(index.id)
     sql = "SELECT id, filterable, other FROM records WHERE id > ? AND id < ? ORDER BY id"
-    for id_, filterable_part, other in c.execute(sql, codec.id_range(index.id)):
+    for id_, filterable_part, other in c.execute(sql, (max(first, after), end)):
         yield id_, codec.join(filterable_part, other)
 
 

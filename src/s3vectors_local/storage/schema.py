@@ -7,7 +7,7 @@ from typing import Final
 
 from s3vectors_local.errors import StoreError, StoreTooNew, StoreTooOld
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 _APPLICATION_ID: Final = 0x53335645  # "S3VE" in the SQLite header: tells our files from other databases
 
 _FIRST_TABLES: Final = """
@@ -75,7 +75,8 @@ CREATE TABLE dead (
 """
 
 TEXT_TABLES: Final = """
--- language is NULL for the standard analyzer; documents hold one term or more, length terms in all
+-- language is NULL for the standard analyzer; documents hold one term or more, length terms in all; filled is NULL once
+-- every record is indexed, and before that the last one that was there first and is
 CREATE TABLE text_keys (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     index_id INTEGER NOT NULL REFERENCES indexes (id),
@@ -83,6 +84,7 @@ CREATE TABLE text_keys (
     language TEXT,
     documents INTEGER NOT NULL DEFAULT 0,
     length INTEGER NOT NULL DEFAULT 0,
+    filled INTEGER,
     UNIQUE (index_id, key)
 );
 

@@ -45,6 +45,8 @@ def _made(folder: Path, number: int) -> Path:
     connection = sqlite3.connect(folder / FILE_NAME)
     connection.executescript((FORMATS / f"{number}.sql").read_text())
     connection.close()
+    if (FORMATS / f"{number}").is_dir():
+        shutil.copytree(FORMATS / f"{number}", folder / "rows")
     return folder
 
 
@@ -91,6 +93,22 @@ def test_second_format_is_migrated(tmp_path: Path, vector: Any) -> None:
         page, _ = engine.query_vectors("demo", "flat", Query(np.zeros(2, np.float32), 9))
         assert [(hit.key, hit.distance) for hit in page.items] == [("one", 0), ("two", 9), ("four", 16)]
         assert engine.verify() == []
+
+
+def test_third_format_is_migrated(tmp_path: Path, vector: Any) -> None:
+    """Everything is where it was, and a key that is added is built by the same steps as in a new folder."""
+    with open_engine(_made(tmp_path, 3)) as engine:
+        assert engine.verify() == []
+        assert [key.is_building for key in engine.get_index("demo", "flat").texts] == [False]
+        engine.put_vectors("demo", "flat", [vector("one", 0, 0, text="one more dog", title="dogs")])
+        engine.add_text_keys("demo", "flat", [NewTextKey("title")])
+    with open_engine(tmp_path) as engine:
+        for key, word, found in (("text", "dog", {"one", "four"}), ("title", "dogs", {"one"})):
+            page, _ = engine.query_vectors("demo", "flat", Query(None, 9, texts=(QueryText(key, word),)))
+            assert {hit.key for hit in page.items} == found
+        assert engine.verify() == []
+    assert _version(tmp_path) == schema.FORMAT_VERSION
+    assert _tables(tmp_path)["text_keys"] == _tables(_new(tmp_path / "new"))["text_keys"]
 
 
 def test_many_rows_are_moved_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,9 +183,7 @@ def test_a_killed_migration_begins_again(old: Path) -> None:
 def test_the_same_tables_either_way(old: Path, tmp_path: Path) -> None:
     """A migrated folder has the tables of a new one."""
     open_engine(old).close()
-    new = tmp_path / "new"
-    open_engine(new).close()
-    assert _tables(old) == _tables(new)
+    assert _tables(old) == _tables(_new(tmp_path / "new"))
 
 
 def test_what_is_not_named_is_not_kept(old: Path, folder: Path) -> None:
@@ -177,6 +193,11 @@ def test_what_is_not_named_is_not_kept(old: Path, folder: Path) -> None:
     with open_engine(old) as engine:
         assert engine.verify() == []
     assert [path.name for path in (old / "rows").iterdir()] == ["1-1.rows"]
+
+
+def _new(folder: Path) -> Path:
+    open_engine(folder).close()
+    return folder
 
 
 def _version(folder: Path) -> int:

@@ -60,11 +60,12 @@ def test_unchanged_text_is_not_written_again(engine: Engine, vector: Any, monkey
     assert _keys(engine, "same") == ["k"]
 
 
-def test_backfill_in_batches(engine: Engine, vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key added later holds every vector, however many batches that takes."""
+def test_filled_in_steps(engine: Engine, vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key added later holds every vector, however many steps that takes."""
     engine.put_vectors("demo", "flat", [vector(f"k{n:02}", 0, 0, words=f"all w{n}", text="x") for n in range(25)])
-    monkeypatch.setattr(texts, "_BATCH", 10)
+    monkeypatch.setattr(texts, "FILL_RECORDS", 10)
     engine.add_text_keys("demo", "flat", [NewTextKey("words"), NewTextKey("text")])
+    engine.settle()
     assert _keys(engine, "all") == _keys(engine, "x", key="text") == [f"k{n:02}" for n in range(25)]
     assert _keys(engine, "w24") == ["k24"]
     assert engine.verify() == []
