@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from infra import packaging
-from infra.config import ConfigFault, Environment, load
+from infra.config import Environment, load
+from infra.tables import ConfigFault
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -38,7 +39,14 @@ def synthesise(environment: Environment, *, bundle: bool, out: Path) -> dict[str
     code = _bundled if bundle else _absent
     embedder = NovaMMEEmbedderStack(app, STACKS[0], environment=environment, code=code, env=place)
     chatbot = NovaMMEChatbotStack(
-        app, STACKS[1], environment=environment, indexes=embedder.indexes, key=embedder.key, code=code, env=place
+        app,
+        STACKS[1],
+        environment=environment,
+        indexes=embedder.indexes,
+        watched=embedder.alarms.names,
+        key=embedder.key,
+        code=code,
+        env=place,
     )
     chatbot.add_stack_dependency(embedder)
     for name, value in environment.tags.items():

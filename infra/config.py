@@ -1,13 +1,13 @@
 """An environment to deploy: one frozen, validated value, read from `environments/<name>.toml`; pure."""
 
-import dataclasses
 import re
 import tomllib
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal
+
+from infra.tables import ConfigFault, changed, matches, within
 
 ENVIRONMENTS: Final = Path(__file__).with_name("environments")
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
@@ -16,20 +16,9 @@ LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-
-
-class ConfigFault(ValueError):
-    """An environment cannot be used; the text says which setting, and what it may be."""
-
-
-def _within(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise ConfigFault(f"{name} is {value}; it must be {least:,} to {most:,}.")
-
-
-def _matches(name: str, value: str, pattern: re.Pattern[str], words: str) -> None:
-    if not pattern.fullmatch(value):
-        raise ConfigFault(f"{name} is {value!r}; it must be {words}.")
+_PLACEHOLDER = re.compile(r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?)?")
+_TOPIC = re.compile(r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256})?")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +34,10 @@ class Size:
 
     def __post_init__(self) -> None:
         """Refuse what Lambda would refuse."""
-        _within("memory_mib", self.memory_mib, 128, 10_240)
-        _within("timeout_seconds", self.timeout_seconds, 1, 900)
-        _within("reserved_concurrency", self.reserved_concurrency, 0, 1_000)
-        _within("storage_mib", self.storage_mib, 512, 10_240)
+        within("memory_mib", self.memory_mib, 128, 10_240)
+        within("timeout_seconds", self.timeout_seconds, 1, 900)
+        within("reserved_concurrency", self.reserved_concurrency, 0, 1_000)
+        within("storage_mib", self.storage_mib, 512, 10_240)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +53,10 @@ class Functions:
     forget: Size = Size(memory_mib=512, timeout_seconds=300, reserved_concurrency=5)
     redrive: Size = Size(memory_mib=256, timeout_seconds=60, reserved_concurrency=1)
     index_settings: Size = Size(memory_mib=256, timeout_seconds=120, reserved_concurrency=1)
+    shadow_query: Size = Size(memory_mib=1024, timeout_seconds=60, reserved_concurrency=2)
+    # The list of what lies in a placeholder is kept on disk.
+    list_placeholder: Size = Size(memory_mib=1769, timeout_seconds=900, reserved_concurrency=1, storage_mib=2048)
+    migrate_assets: Size = Size(memory_mib=2048, timeout_seconds=900, reserved_concurrency=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +75,22 @@ class Pipeline:
     timeout_seconds: int = 86_400
     backfill_at_once: int = 20
     backfill_tolerated_percent: int = 10
+    """Also of a migration."""
+    migrate_at_once: int = 4
+    """An index takes 2,500 vectors a second, one function stores some hundreds."""
 
     def __post_init__(self) -> None:
         """Refuse what Step Functions would refuse."""
-        _within("poll_seconds", self.poll_seconds, 0, 3_600)
-        _within("batches_at_once", self.batches_at_once, 1, 40)
-        _within("retry_seconds", self.retry_seconds, 1, 600)
-        _within("retry_most_seconds", self.retry_most_seconds, self.retry_seconds + 1, 3_600)
-        _within("retry_attempts", self.retry_attempts, 0, 100)
-        _within("throttle_attempts", self.throttle_attempts, 0, 100)
-        _within("timeout_seconds", self.timeout_seconds, 60, 31_536_000)
-        _within("backfill_at_once", self.backfill_at_once, 1, 1_000)
-        _within("backfill_tolerated_percent", self.backfill_tolerated_percent, 0, 100)
+        within("poll_seconds", self.poll_seconds, 0, 3_600)
+        within("batches_at_once", self.batches_at_once, 1, 40)
+        within("retry_seconds", self.retry_seconds, 1, 600)
+        within("retry_most_seconds", self.retry_most_seconds, self.retry_seconds + 1, 3_600)
+        within("retry_attempts", self.retry_attempts, 0, 100)
+        within("throttle_attempts", self.throttle_attempts, 0, 100)
+        within("timeout_seconds", self.timeout_seconds, 60, 31_536_000)
+        within("backfill_at_once", self.backfill_at_once, 1, 1_000)
+        within("backfill_tolerated_percent", self.backfill_tolerated_percent, 0, 100)
+        within("migrate_at_once", self.migrate_at_once, 1, 1_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +111,13 @@ class Embedding:
 
     def __post_init__(self) -> None:
         """Refuse what Nova would refuse."""
-        _matches("model_id", self.model_id, re.compile(r"[\w.:-]{1,128}"), "a model id of Bedrock")
-        _within("segment_seconds", self.segment_seconds, 1, 30)
-        _within("segment_characters", self.segment_characters, 800, 50_000)
-        _within("batch_segments", self.batch_segments, 1, 100)
-        _within("async_characters", self.async_characters, 1, 100_000_000)
-        _within("requests_per_minute", self.requests_per_minute, 1, 1_000_000)
-        _within("concurrency", self.concurrency, 1, 64)
+        matches("model_id", self.model_id, re.compile(r"[\w.:-]{1,128}"), "a model id of Bedrock")
+        within("segment_seconds", self.segment_seconds, 1, 30)
+        within("segment_characters", self.segment_characters, 800, 50_000)
+        within("batch_segments", self.batch_segments, 1, 100)
+        within("async_characters", self.async_characters, 1, 100_000_000)
+        within("requests_per_minute", self.requests_per_minute, 1, 1_000_000)
+        within("concurrency", self.concurrency, 1, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +150,75 @@ class Api:
         """Refuse a JWT without issuer and audience, for then any token would do."""
         if self.authorizer == "jwt" and not (self.jwt_issuer.startswith("https://") and self.jwt_audience):
             raise ConfigFault("api.authorizer is 'jwt': set api.jwt_issuer (https://...) and api.jwt_audience, too.")
-        _within("requests_per_second", self.requests_per_second, 1, 10_000)
-        _within("burst", self.burst, 1, 5_000)
+        within("requests_per_second", self.requests_per_second, 1, 10_000)
+        within("burst", self.burst, 1, 5_000)
         for origin in self.allowed_origins:
-            _matches("allowed_origins", origin, re.compile(r"https?://[\w.:-]+"), "an origin, without a path or a *")
+            matches("allowed_origins", origin, re.compile(r"https?://[\w.:-]+"), "an origin, without a path or a *")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """How questions are answered, what is remembered of them, and how many are looked at again."""
+
+    strategy: Literal["direct", "hierarchical", "refetch", "hybrid", "manual"] = "direct"
+    """Of questions that name none."""
+    remembered_days: int = 0
+    """How long a table keeps the embeddings of questions; 0 makes no table."""
+    shadow_rate: float = 0.0
+    """The share of questions that are searched for again to measure recall; 0 makes nothing for it."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares and times that make no sense."""
+        within("remembered_days", self.remembered_days, 0, 3_650)
+        within("shadow_rate", self.shadow_rate, 0, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """Who is told, and from where on: what goes beyond one of these figures is an alarm."""
+
+    emails: tuple[str, ...] = ()
+    """Of those who are told; each has to confirm once."""
+    topic_arn: str = ""
+    """A topic of SNS that is there already, in place of emails."""
+    latency_ms: int = 3_000
+    """Of one question in a hundred, its embedding included."""
+    error_percent: int = 5
+    """Of the questions."""
+    throttled: int = 10
+    """Refusals for haste within five minutes."""
+    failed_segments: int = 0
+    """Within five minutes."""
+    recall: float = 0.95
+    """What the searched-again questions must reach on average within an hour."""
+    recall_questions: int = 20
+    """Of fewer in an hour nothing is concluded."""
+    processed_tb_a_day: float = 1_000.0
+    """What questions make S3 Vectors read; 1,000 TB cost $2 to $4 (docs/costs.md)."""
+    segments: int = 1_000_000
+    """About how many there are: what one question makes S3 Vectors read is estimated by it."""
+    waiting_minutes: int = 60
+    """How old the oldest message of a queue may become."""
+    concurrency_percent: int = 90
+    """Of what is reserved for a function."""
+
+    def __post_init__(self) -> None:
+        """Refuse two ways of telling, and figures that make no sense."""
+        if self.emails and self.topic_arn:
+            raise ConfigFault("alarms.emails and alarms.topic_arn are both set: choose one.")
+        matches("topic_arn", self.topic_arn, _TOPIC, "the ARN of a topic of SNS, or empty")
+        for email in self.emails:
+            matches("emails", email, _EMAIL, "an address such as ops@example.com")
+        within("latency_ms", self.latency_ms, 1, 30_000)
+        within("error_percent", self.error_percent, 0, 100)
+        within("throttled", self.throttled, 0, 1_000_000)
+        within("failed_segments", self.failed_segments, 0, 1_000_000)
+        within("recall", self.recall, 0, 1)
+        within("recall_questions", self.recall_questions, 1, 1_000_000)
+        within("processed_tb_a_day", self.processed_tb_a_day, 0, 1_000_000_000)
+        within("segments", self.segments, 1, 2_000_000_000)
+        within("waiting_minutes", self.waiting_minutes, 1, 10_080)
+        within("concurrency_percent", self.concurrency_percent, 1, 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +232,8 @@ class Environment:
     region: str = "us-east-1"
     vector_bucket: str = ""
     """The name of the vector bucket; `nestor-<name>` unless said otherwise."""
+    placeholder: str = ""
+    """Where embeddings lie as JSON objects, s3://bucket/prefix: what `migration` moves and `manual` scans."""
     customer_key: bool = False
     """Whether a KMS key of your own encrypts buckets, vectors, queues and logs."""
     log_days: int = 30
@@ -182,18 +246,30 @@ class Environment:
     embedding: Embedding = Embedding()
     indexes: Indexes = Indexes()
     api: Api = Api()
+    questions: Questions = Questions()
+    alarms: Alarms = Alarms()
 
     def __post_init__(self) -> None:
         """Refuse names that AWS would refuse, and an open door in production."""
-        _matches("name", self.name, _NAME, "up to 16 small letters, digits or -, beginning with a letter")
-        _matches("region", self.region, _REGION, "an AWS region")
-        _matches("account", self.account, re.compile(r"(\d{12})?"), "twelve digits, or empty")
-        _matches("vector_bucket", self.bucket, _BUCKET, "3 to 63 small letters, digits or -")
-        _within("work_days", self.work_days, 1, 365)
+        matches("name", self.name, _NAME, "up to 16 small letters, digits or -, beginning with a letter")
+        matches("region", self.region, _REGION, "an AWS region")
+        matches("account", self.account, re.compile(r"(\d{12})?"), "twelve digits, or empty")
+        matches("vector_bucket", self.bucket, _BUCKET, "3 to 63 small letters, digits or -")
+        matches("placeholder", self.placeholder, _PLACEHOLDER, "s3://bucket/prefix, or empty")
+        if self.questions.strategy == "manual" and not self.placeholder:
+            raise ConfigFault("questions.strategy is 'manual', which scans a placeholder: set placeholder, too.")
+        within("work_days", self.work_days, 1, 365)
         if self.log_days not in LOG_DAYS:
             raise ConfigFault(f"log_days is {self.log_days}; CloudWatch knows {', '.join(map(str, LOG_DAYS))}.")
         if self.production and self.api.authorizer == "none":
             raise ConfigFault("api.authorizer is 'none' in production: choose 'iam' or 'jwt'.")
+
+    @property
+    def placeholder_place(self) -> tuple[str, str]:
+        """The bucket of the placeholder, and the prefix in it: empty, or with a slash at its end."""
+        bucket, _, prefix = self.placeholder.removeprefix("s3://").partition("/")
+        prefix = prefix.rstrip("/")
+        return bucket, f"{prefix}/" if prefix else ""
 
     @property
     def bucket(self) -> str:
@@ -228,40 +304,4 @@ def environment_of(table: Mapping[str, Any]) -> Environment:
     """Return the environment that a table of settings describes. Raises ConfigFault."""
     if "name" not in table:
         raise ConfigFault("name must be set.")
-    environment: Environment = _changed(Environment(name="unnamed"), table, where="")
-    return environment
-
-
-def _changed(base: Any, table: Mapping[str, Any], *, where: str) -> Any:
-    """Return the base with the settings of the table in place of its own."""
-    hints = get_type_hints(type(base))
-    for name in table:
-        if name not in hints:
-            raise ConfigFault(f"{where}{name} is no setting; known are {', '.join(hints)}.")
-    values = {
-        name: _changed(getattr(base, name), value, where=f"{where}{name}.")
-        if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict)
-        else _value(hints[name], value, where=where + name)
-        for name, value in table.items()
-    }
-    return dataclasses.replace(base, **values)
-
-
-def _value(hint: Any, value: Any, *, where: str) -> Any:
-    if get_origin(hint) is Literal and value in get_args(hint):
-        return value
-    if get_origin(hint) is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return tuple(value)
-    if get_origin(hint) is Mapping and isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
-        return types.MappingProxyType(value)
-    if hint in {str, int, bool} and type(value) is hint:  # a boolean is no integer here
-        return value
-    raise ConfigFault(f"{where} is {value!r}; it must be {_words(hint)}.")
-
-
-def _words(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(repr, get_args(hint)))
-    if dataclasses.is_dataclass(hint) or get_origin(hint) is Mapping:
-        return "a table"
-    return {str: "a text", int: "a whole number", bool: "true or false"}.get(hint, "a list of texts")
+    return changed(Environment(name="unnamed"), table)

@@ -1,4 +1,4 @@
-"""The two state machines in Amazon States Language (JSONPath), with `${Name}` where an address belongs; pure."""
+"""The state machines in Amazon States Language (JSONPath), with `${Name}` where an address belongs; pure."""
 
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
@@ -100,6 +100,55 @@ def backfill(pipeline: Pipeline) -> State:
         "Comment": "Embeds every object below a prefix of the source bucket.",
         "StartAt": "EachObject",
         "States": {"EachObject": each},
+    }
+
+
+def migration(pipeline: Pipeline) -> State:
+    """Return the machine that moves the placeholder into the indexes: input {}, or {"embedder": id} to tell whose.
+
+    Addresses: ListPlaceholder and MigrateAssets (function ARNs), WorkBucket (name).
+    """
+    inventory = {"run.$": "$$.Execution.Name", "embedder.$": "$.embedder"}
+    move = _task("${MigrateAssets}", None, into="$", then=None, catch="NotMigrated", of=pipeline)
+    each = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:listObjectsV2",
+            "Parameters": {"Bucket": "${WorkBucket}", "Prefix.$": "$.inventory.prefix"},
+        },
+        "ItemSelector": {"batch_key.$": "$$.Map.Item.Value.Key", "embedder.$": "$.inventory.embedder"},
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "MigrateAssets",
+            "States": {"MigrateAssets": move, "NotMigrated": _failure()},
+        },
+        "MaxConcurrency": pipeline.migrate_at_once,
+        "ToleratedFailurePercentage": float(pipeline.backfill_tolerated_percent),
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "${WorkBucket}", "Prefix": "migration-results"},
+        },
+        "ResultPath": "$.results",
+        "Next": "Done",
+    }
+    return {
+        "Comment": "Moves the embeddings of the placeholder into the four indexes.",
+        "StartAt": "IsEmbedderTold",
+        "States": {
+            "IsEmbedderTold": _choice(
+                [{"Variable": "$.embedder", "IsPresent": True, "Next": "Inventory"}], default="NotTold"
+            ),
+            "NotTold": {"Type": "Pass", "Result": None, "ResultPath": "$.embedder", "Next": "Inventory"},
+            "Inventory": _task(
+                "${ListPlaceholder}", inventory, into="$.inventory", then="IsEmpty", catch="Failed", of=pipeline
+            ),
+            "IsEmpty": _choice(
+                [{"Variable": "$.inventory.batches", "NumericEquals": 0, "Next": "Done"}], default="EachBatch"
+            ),
+            "EachBatch": each,
+            "Failed": _failure(),
+            "Done": {"Type": "Succeed"},
+        },
     }
 
 

@@ -18,10 +18,10 @@ CACHE: Final = Path(__file__).with_name(".cache")
 PYTHON: Final = "3.13"
 PLATFORM: Final = "aarch64-manylinux_2_28"
 """Lambda's Python 3.13 stands on Amazon Linux 2023, which has glibc 2.34."""
-SERVICES: Final = ("bedrock-runtime", "s3", "s3vectors", "sqs", "stepfunctions", "sts")
+SERVICES: Final = ("bedrock-runtime", "dynamodb", "s3", "s3vectors", "sqs", "stepfunctions", "sts")
 """Whose models are kept of the 400 that botocore brings: those that a function may call."""
 
-LEFT_OUT: Final = ("cli", "adapters/local")
+LEFT_OUT: Final = ("cli", "web", "adapters/local")
 """Folders of src/nestor that no function imports."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

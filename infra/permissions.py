@@ -1,5 +1,6 @@
 """Who may do what, from the synthesised templates: `python -m infra.permissions` prints the table of docs/aws.md."""
 
+import dataclasses
 import re
 import sys
 import tempfile
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from infra.config import Alarms, Environment, Questions, load
 from infra.template import Template, roles, statements
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -16,6 +18,16 @@ BEGIN, END = "<!-- permissions: made by `python -m infra.permissions --write` --
 _ARN = re.compile(r"arn:<AWS::Partition>:(\w+):(?:<AWS::Region>|[a-z0-9-]+)?:(?:<AWS::AccountId>)?:")
 _INDEX = re.compile(r"(.*/index/embeddings-)(\d+)d")
 _ATTRIBUTE = re.compile(r"<([A-Za-z]+?)[0-9A-F]{8}(?:\.Arn)?>")
+
+
+def whole() -> Environment:
+    """Return dev with everything that an environment can have, but for a key of its own."""
+    return dataclasses.replace(
+        load("dev"),
+        placeholder="s3://placeholder/embeddings",
+        questions=Questions(remembered_days=30, shadow_rate=0.01),
+        alarms=Alarms(emails=("ops@example.com",)),
+    )
 
 
 def table(templates: Iterable[Template]) -> str:
@@ -57,10 +69,9 @@ def page_with(rows: str, *, page: str) -> str:
 def main() -> None:
     """Print the table, or write it into the page."""
     from infra.app import synthesise
-    from infra.config import load
 
     with tempfile.TemporaryDirectory() as folder:
-        rows = table(synthesise(load("dev"), bundle=False, out=Path(folder)).values())
+        rows = table(synthesise(whole(), bundle=False, out=Path(folder)).values())
     if sys.argv[1:] == ["--write"]:
         PAGE.write_text(page_with(rows, page=PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     else:

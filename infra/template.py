@@ -129,6 +129,9 @@ def _invented(template: Template, *, account: str, region: str) -> Iterator[tupl
         name = properties["QueueName"]
         yield logical_id, f"https://sqs.{region}.amazonaws.com/{account}/{name}"
         yield f"{logical_id}.Arn", f"arn:aws:sqs:{region}:{account}:{name}"
+    for logical_id, _ in resources(template, "AWS::DynamoDB::Table"):
+        yield logical_id, f"nestor-{logical_id.lower()}"
+        yield f"{logical_id}.Arn", f"arn:aws:dynamodb:{region}:{account}:table/nestor-{logical_id.lower()}"
     for logical_id, properties in resources(template, "AWS::Lambda::Function"):
         yield f"{logical_id}.Arn", f"arn:aws:lambda:{region}:{account}:function:{properties['FunctionName']}"
     for logical_id, properties in resources(template, "AWS::Logs::LogGroup"):

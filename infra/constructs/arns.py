@@ -45,3 +45,23 @@ def execution_events_rule() -> str:
 def log_group(name: str) -> str:
     """Return the ARN of a log group itself."""
     return _arn("logs", f"log-group:{name}")
+
+
+def topic(name: str) -> str:
+    """Return the ARN of a topic of SNS."""
+    return _arn("sns", name)
+
+
+def alarm(name: str) -> str:
+    """Return the ARN of an alarm."""
+    return _arn("cloudwatch", f"alarm:{name}")
+
+
+def bucket(name: str) -> str:
+    """Return the ARN of a bucket of S3; it belongs to no account or Region."""
+    return f"arn:{Aws.PARTITION}:s3:::{name}"
+
+
+def objects(name: str, prefix: str) -> str:
+    """Return the ARN of all objects of a bucket below a prefix."""
+    return f"{bucket(name)}/{prefix}*"

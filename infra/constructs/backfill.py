@@ -6,11 +6,9 @@ from constructs import Construct
 from infra import definition
 from infra.config import Environment
 from infra.constructs import arns
-from infra.constructs.machine import Machine
+from infra.constructs.machine import RUNS, WATCH, Machine
 from infra.constructs.media_bucket import MediaBucket
 from infra.constructs.pipeline import Pipeline
-
-_RUNS = "Executions are named when they start; these are of one machine."
 
 
 class Backfill(Construct):
@@ -40,12 +38,9 @@ class Backfill(Construct):
         )
         role = machine.role
         pipeline.grant_start(role)
-        watch = ["states:DescribeExecution", "states:StopExecution"]
-        role.grant(watch, on=[arns.executions(pipeline.name)], because=_RUNS)
+        role.grant(WATCH, on=[arns.executions(pipeline.name)], because=RUNS)
         role.grant(["events:PutTargets", "events:PutRule", "events:DescribeRule"], on=[arns.execution_events_rule()])
-        # A distributed map starts executions of its own machine.
-        role.grant(["states:StartExecution"], on=[arns.state_machine(machine.name)])
-        role.grant(watch, on=[arns.map_runs(machine.name)], because=_RUNS)
+        machine.grant_map()
         source.grant_list(role)
         work.grant_read(role, "backfill/")
         work.grant_write(role, "backfill/")

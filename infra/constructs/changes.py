@@ -4,7 +4,6 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.config import Environment
@@ -71,16 +70,7 @@ class Changes(Construct):
             self.forget_queue.queue, dead_letter_queue=self.undelivered.queue, max_event_age=_EVENT_AGE
         )
         self._rule("Deletions", "Object Deleted", target)
-        self.forget_queue.grant_take(forget.role)
-        mapping = lambda_.EventSourceMapping(
-            self,
-            "ForgetMapping",
-            target=forget.function,
-            event_source_arn=self.forget_queue.queue.queue_arn,
-            batch_size=10,
-            report_batch_item_failures=True,
-        )
-        mapping.node.add_dependency(forget.role)
+        self.forget_queue.feed(forget)
 
     def _rule(self, construct_id: str, kind: str, target: events.IRuleTarget) -> None:
         events.Rule(

@@ -31,7 +31,9 @@ class Function(Construct):
         """Make the function `part`, whose handler is nestor.handlers.<part>.handler unless said otherwise."""
         super().__init__(scope, construct_id)
         size = getattr(environment.functions, part)
-        name = environment.named(part.replace("_", "-"))
+        self.part = part
+        self.name = environment.named(part.replace("_", "-"))
+        self.reserved: int = size.reserved_concurrency
         self.role = Role(self, "Role", part=part, service="lambda.amazonaws.com", key=key)
         log_group = logs.LogGroup(
             self,
@@ -49,7 +51,7 @@ class Function(Construct):
         self.function = lambda_.Function(
             self,
             "Resource",
-            function_name=name,
+            function_name=self.name,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             code=code,
@@ -59,7 +61,7 @@ class Function(Construct):
             memory_size=size.memory_mib,
             timeout=Duration.seconds(size.timeout_seconds),
             ephemeral_storage_size=Size.mebibytes(size.storage_mib),
-            reserved_concurrent_executions=size.reserved_concurrency or None,
+            reserved_concurrent_executions=self.reserved or None,
             environment={
                 **variables,
                 "POWERTOOLS_SERVICE_NAME": part,

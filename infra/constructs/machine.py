@@ -11,10 +11,13 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.config import Environment
+from infra.constructs import arns
 from infra.constructs.findings import accept
 from infra.constructs.function import retention
 from infra.constructs.role import Role
 
+WATCH = ("states:DescribeExecution", "states:StopExecution")
+RUNS = "Executions are named when they start; these are of one machine."
 _LOGS = "The actions by which a machine sends its logs know no resources; a machine's own group cannot be named."
 
 
@@ -62,3 +65,8 @@ class Machine(Construct):
             "SF2",
             reason="Step Functions keeps every step of every execution for 90 days; X-Ray would show no more.",
         )
+
+    def grant_map(self) -> None:
+        """Allow the machine what a distributed map does: start executions of its own machine, see and stop them."""
+        self.role.grant(["states:StartExecution"], on=[arns.state_machine(self.name)])
+        self.role.grant(WATCH, on=[arns.map_runs(self.name)], because=RUNS)

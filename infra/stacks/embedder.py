@@ -4,18 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.config import Environment
 from infra.constructs import arns
+from infra.constructs.alarms import Alarms, watch_pipeline
 from infra.constructs.backfill import Backfill
 from infra.constructs.changes import Changes
 from infra.constructs.function import Function
 from infra.constructs.index_settings import IndexSettings
-from infra.constructs.key import CustomerKey
+from infra.constructs.key import ALARMS, CustomerKey, of_data
 from infra.constructs.media_bucket import MediaBucket
+from infra.constructs.migration import Migration
 from infra.constructs.pipeline import Pipeline
+from infra.constructs.topic import AlarmTopic
 from infra.constructs.vector_index import VectorBucket, VectorIndexes
 from nestor.adapters.nova.requests import embedder_id
 
@@ -35,18 +39,22 @@ class NovaMMEEmbedderStack(Stack):
         """Compose it; `code` gives a bundle of code by its name."""
         super().__init__(scope, construct_id, **kwargs)
         self._environment, self._code = environment, code
-        self.key = (
-            CustomerKey(self, "Key", alias=f"alias/nestor-{environment.name}", region=environment.region).key
-            if environment.customer_key
-            else None
-        )
+        self.key = self._own_key() if environment.customer_key else None
         self.indexes = VectorIndexes(environment.bucket)
         self._buckets()
         self._vectors()
         self._functions()
         self._pipeline()
         self._grants()
+        self._alarms()
         self._outputs()
+
+    def _own_key(self) -> kms.IKey:
+        environment = self._environment
+        told = ALARMS if environment.alarms.emails else {}
+        services = {**of_data(environment.region), **told}
+        alias = f"alias/nestor-{environment.name}"
+        return CustomerKey(self, "Key", alias=alias, services=services, retained=True).key
 
     def _buckets(self) -> None:
         days = self._environment.work_days
@@ -130,11 +138,24 @@ class NovaMMEEmbedderStack(Stack):
             work=self.work,
             key=key,
         )
+        self.migration = self._migration() if environment.placeholder else None
         letters = {
             "NESTOR_DEAD_LETTERS_URL": self.pipeline.dead_letters.queue.queue_url,
             "NESTOR_STATE_MACHINE_ARN": self.pipeline.arn,
         }
         self.redrive = self._function("redrive", "small", letters)
+
+    def _migration(self) -> Migration:
+        return Migration(
+            self,
+            "Migration",
+            environment=self._environment,
+            indexes=self.indexes,
+            work=self.work,
+            state=self.state,
+            code=self._code("small"),
+            key=self.key,
+        )
 
     def _grants(self) -> None:
         for function in (self.plan, self.embed_sync, self.store_embeddings, self.forget):
@@ -160,6 +181,21 @@ class NovaMMEEmbedderStack(Stack):
         self.pipeline.grant_start(self.redrive.role)
         self.pipeline.dead_letters.grant_take(self.redrive.role)
 
+    def _alarms(self) -> None:
+        environment = self._environment
+        migration = [self.migration.machine] if self.migration else []
+        if environment.alarms.emails:
+            AlarmTopic(self, "AlarmTopic", environment=environment, key=self.key)
+        self.alarms = Alarms(self, "Alarms", environment=environment)
+        watch_pipeline(
+            self.alarms,
+            environment=environment,
+            functions=[self.plan, self.embed_sync, self.store_embeddings, self.forget],
+            machines=[self.pipeline.embedder, self.backfill.machine, *migration],
+            dead_letters=self.pipeline.dead_letters,
+            changes=self.changes,
+        )
+
     def _outputs(self) -> None:
         outputs = {
             "SourceBucket": self.source.name,
@@ -170,5 +206,7 @@ class NovaMMEEmbedderStack(Stack):
             "BackfillArn": arns.state_machine(self.backfill.machine.name),
             "DeadLettersUrl": self.pipeline.dead_letters.queue.queue_url,
         }
+        if self.migration:
+            outputs["MigrationArn"] = arns.state_machine(self.migration.machine.name)
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

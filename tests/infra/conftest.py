@@ -13,17 +13,25 @@ import pytest
 
 from infra.template import Deployed, Template
 
-Synthesis = Callable[..., subprocess.CompletedProcess[str]]
+Synthesis = Callable[[str, Path], subprocess.CompletedProcess[str]]
+WHOLE = """
+import sys
+from pathlib import Path
+from infra.app import synthesise
+from infra.permissions import whole
+synthesise(whole(), bundle=False, out=Path(sys.argv[1]))
+"""
 
 
 @pytest.fixture(scope="session")
 def synthesis(root: Path) -> Synthesis:
-    """Return a call that synthesises by the command line; skip where CDK is not installed."""
+    """Return a call that synthesises an environment, `whole` with all there can be; skip where CDK is not installed."""
     if importlib.util.find_spec("aws_cdk") is None:
         pytest.skip("aws-cdk-lib is not installed: the dependency group `infra`")
 
-    def synthesise(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "infra.app", *arguments]
+    def synthesise(environment: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        shipped = ["-m", "infra.app", "--environment", environment, "--no-bundle", "--out", str(folder)]
+        command = [sys.executable, *(["-c", WHOLE, str(folder)] if environment == "whole" else shipped)]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     return synthesise
@@ -46,7 +54,7 @@ def assemblies(synthesis: Synthesis, tmp_path_factory: pytest.TempPathFactory, w
         with (shared / f"assembly-{environment}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / "done").exists():
-                done = synthesis("--environment", environment, "--no-bundle", "--out", str(folder))
+                done = synthesis(environment, folder)
                 assert done.returncode == 0, done.stderr
                 (folder / "done").touch()
         return folder
@@ -75,7 +83,16 @@ def chatbot(assembly: Path) -> Template:
 @pytest.fixture(scope="session")
 def dev(assemblies: Callable[[str], Path]) -> dict[str, Deployed]:
     """Return both templates of dev as if they were deployed."""
-    folder = assemblies("dev")
+    return _deployed(assemblies("dev"))
+
+
+@pytest.fixture(scope="session")
+def whole(assemblies: Callable[[str], Path]) -> dict[str, Deployed]:
+    """Return both templates of an environment with everything there can be, as if they were deployed."""
+    return _deployed(assemblies("whole"))
+
+
+def _deployed(folder: Path) -> dict[str, Deployed]:
     return {
         "embedder": Deployed(_template(folder / "NovaMMEEmbedderStack.template.json")),
         "chatbot": Deployed(_template(folder / "NovaMMEChatbotStack.template.json")),

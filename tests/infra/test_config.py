@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.config import Api, ConfigFault, Environment, environment_of, load
+from infra.config import Api, Environment, environment_of, load
+from infra.tables import ConfigFault
 
 
 def test_the_shipped_environments_are_valid() -> None:
@@ -21,6 +22,20 @@ def test_a_part_of_a_size_can_be_changed() -> None:
     changed = environment_of({"name": "x", "functions": {"plan": {"reserved_concurrency": 0}}})
     assert changed.functions.plan == dataclasses.replace(Environment(name="x").functions.plan, reserved_concurrency=0)
     assert changed.functions.forget == Environment(name="x").functions.forget
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "place"),
+    [
+        ("s3://b-1/a/c", ("b-1", "a/c/")),
+        ("s3://b-1/a/", ("b-1", "a/")),
+        ("s3://b-1/", ("b-1", "")),
+        ("s3://b-1", ("b-1", "")),
+    ],
+)
+def test_a_placeholder_is_a_bucket_and_a_folder_in_it(placeholder: str, place: tuple[str, str]) -> None:
+    """What begins with the same letters lies elsewhere."""
+    assert environment_of({"name": "x", "placeholder": placeholder}).placeholder_place == place
 
 
 @pytest.mark.parametrize(
@@ -46,6 +61,18 @@ def test_a_part_of_a_size_can_be_changed() -> None:
         ({"name": "x", "pipeline": {"retry_seconds": 0}}, "retry_seconds is 0"),
         ({"name": "x", "embedding": {"segment_seconds": 31}}, "segment_seconds is 31"),
         ({"name": "x", "indexes": {"mode": "CLASSIC"}}, "needs 'ENHANCED'"),
+        ({"name": "x", "placeholder": "bucket/prefix"}, "placeholder is 'bucket/prefix'"),
+        ({"name": "x", "questions": {"strategy": "manual"}}, "set placeholder, too"),
+        ({"name": "x", "questions": {"shadow_rate": 1.5}}, "shadow_rate is 1.5; it must be 0 to 1"),
+        ({"name": "x", "questions": {"shadow_rate": True}}, "shadow_rate is True; it must be a number"),
+        ({"name": "x", "questions": {"remembered_days": -1}}, "remembered_days is -1"),
+        ({"name": "x", "alarms": {"emails": ["nobody"]}}, "emails is 'nobody'"),
+        ({"name": "x", "alarms": {"topic_arn": "topic"}}, "topic_arn is 'topic'"),
+        (
+            {"name": "x", "alarms": {"emails": ["a@b.c"], "topic_arn": "arn:aws:sns:us-east-1:123456789012:a"}},
+            "choose one",
+        ),
+        ({"name": "x", "alarms": {"recall": 2}}, "recall is 2.0; it must be 0 to 1"),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else "",
 )

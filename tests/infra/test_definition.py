@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from infra.config import Pipeline
-from infra.definition import PASSING, THROTTLED, State, backfill, embedder
+from infra.definition import PASSING, THROTTLED, State, backfill, embedder, migration
 
-MACHINES = {"embedder": embedder(Pipeline()), "backfill": backfill(Pipeline())}
+MACHINES = {"embedder": embedder(Pipeline()), "backfill": backfill(Pipeline()), "migration": migration(Pipeline())}
 ENDS = {"Succeed", "Fail"}
 
 
@@ -74,8 +74,8 @@ def test_every_task_tries_again_and_catches_the_rest(task: State) -> None:
 
 
 def test_our_own_retryable_error_and_throttling_are_tried_again() -> None:
-    """For every function of the embedder, throttling for longer."""
-    for scope in scopes(MACHINES["embedder"]):
+    """For every function, throttling for longer."""
+    for scope in (scope for machine in MACHINES.values() for scope in scopes(machine)):
         for state in scope["States"].values():
             if str(state.get("Resource", "")).startswith("${"):
                 first, second = state["Retry"]
@@ -103,3 +103,5 @@ def test_delays_and_breadth_are_parameters() -> None:
     assert {r["IntervalSeconds"] for r in quick["States"]["Plan"]["Retry"]} == {1}
     wide = backfill(Pipeline(backfill_at_once=7, backfill_tolerated_percent=3))["States"]["EachObject"]
     assert (wide["MaxConcurrency"], wide["ToleratedFailurePercentage"]) == (7, 3)
+    moving = migration(Pipeline(migrate_at_once=9, backfill_tolerated_percent=4))["States"]["EachBatch"]
+    assert (moving["MaxConcurrency"], moving["ToleratedFailurePercentage"]) == (9, 4)

@@ -11,7 +11,7 @@ import pytest
 from infra import packaging
 from infra.packaging import BUNDLES, LEFT_OUT, Bundle, PackagingFault
 
-SMALL = ("store_embeddings", "query_handler", "forget", "redrive")
+SMALL = ("store_embeddings", "query_handler", "shadow_query", "forget", "redrive", "migrate_assets")
 GUARD = """
 import importlib.abc, sys
 class Guard(importlib.abc.MetaPathFinder):
@@ -87,11 +87,30 @@ def test_the_small_bundle_is_enough(part: str, root: Path) -> None:
     modules = [f"nestor.handlers.{part}", "nestor.functions"]
     modules += {
         "store_embeddings": ["nestor.pipeline.store", "nestor.adapters.embedding_files"],
-        "query_handler": ["nestor.pipeline.answer", "nestor.search", "nestor.adapters.nova.embedder"],
+        "query_handler": [
+            "nestor.answer",
+            "nestor.search",
+            "nestor.adapters.nova.embedder",
+            "nestor.adapters.question_table",
+        ],
         "forget": ["nestor.pipeline.forget", "nestor.adapters.object_manifests"],
         "redrive": ["nestor.pipeline.redrive", "nestor.adapters.dead_letters"],
+        "shadow_query": ["nestor.shadow"],
+        "migrate_assets": ["nestor.migration.batches", "nestor.migration.survey", "nestor.migration.migrate"],
     }[part]
-    absent = {"s3vectors_local", "av", "PIL", "pypdfium2", "docx", "pptx", "filetype", "simdjson", "numkong", "click"}
+    absent = {
+        "s3vectors_local",
+        "av",
+        "PIL",
+        "pypdfium2",
+        "docx",
+        "pptx",
+        "filetype",
+        "simdjson",
+        "numkong",
+        "click",
+        "prometheus_client",
+    }
     left_out = {"nestor." + folder.replace("/", ".") for folder in LEFT_OUT}
     code = GUARD.format(absent=absent, left_out=left_out, modules=", ".join(modules))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root / "src")

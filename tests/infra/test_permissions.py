@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra import permissions
-from infra.template import Deployed, Template, roles, statements
+from infra.template import Deployed, Template, resources, roles, statements
 
 INDEXES = [
     f"arn:aws:s3vectors:us-east-1:123456789012:bucket/nestor-dev/index/embeddings-{d}d" for d in (256, 384, 1024, 3072)
@@ -42,6 +42,13 @@ DELIVERY = on(
     "PutResourcePolicy DescribeResourcePolicies DescribeLogGroups",
     "*",
 )
+PLACEHOLDER = {
+    **on("s3:ListBucket", "arn:aws:s3:::placeholder"),
+    **on("s3:GetObject", "arn:aws:s3:::placeholder/embeddings/*"),
+}
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/questions"
+ASKING = ("query_handler", "shadow_query")
+"""Parts of the chatbot's stack."""
 EXPECTED: dict[str, Granted] = {
     "plan": {
         **logs("plan"),
@@ -68,6 +75,35 @@ EXPECTED: dict[str, Granted] = {
         **logs("query_handler"),
         **on("bedrock:InvokeModel", MODEL),
         **on("s3vectors:QueryVectors GetVectors GetIndex ListTagsForResource", *INDEXES),
+        **on("sqs:SendMessage", QUEUES + "shadow-queue"),
+        **on("dynamodb:GetItem PutItem", TABLE),
+        **PLACEHOLDER,
+    },
+    "shadow_query": {
+        **logs("shadow_query"),
+        **on("s3vectors:QueryVectors GetVectors", *INDEXES),
+        **on(TAKE, QUEUES + "shadow-queue"),
+    },
+    "list_placeholder": {
+        **logs("list_placeholder"),
+        **PLACEHOLDER,
+        **on("s3:PutObject", f"{WORK}/migration/*"),
+        **on("s3vectors:GetIndex ListTagsForResource", *INDEXES),
+    },
+    "migrate_assets": {
+        **logs("migrate_assets"),
+        **on("s3:ListBucket", "arn:aws:s3:::placeholder", WORK, STATE),
+        **on("s3:GetObject", "arn:aws:s3:::placeholder/embeddings/*", f"{WORK}/migration/*", MANIFESTS),
+        **on("s3:PutObject", f"{WORK}/migration/*", MANIFESTS),
+        **on("s3vectors:PutVectors DeleteVectors GetIndex ListTagsForResource", *INDEXES),
+    },
+    "migration": {
+        **DELIVERY,
+        **on("lambda:InvokeFunction", LAMBDA + "list-placeholder", LAMBDA + "migrate-assets"),
+        **on("states:StartExecution", STATES + "stateMachine:nestor-dev-migration"),
+        **on("states:DescribeExecution StopExecution", STATES + "execution:nestor-dev-migration/*"),
+        **on("s3:ListBucket", WORK),
+        **on("s3:GetObject PutObject", f"{WORK}/migration-results/*"),
     },
     "forget": {
         **logs("forget"),
@@ -114,58 +150,63 @@ EXPECTED: dict[str, Granted] = {
 
 
 @pytest.fixture(scope="module")
-def deployed(dev: dict[str, Deployed]) -> dict[str, Deployed]:
+def deployed(whole: dict[str, Deployed]) -> dict[str, Deployed]:
     """Return the templates with buckets of known names."""
     stems = {"Source": "source", "Work": "work", "State": "state"}
-    template = dev["embedder"].template
+    template = whole["embedder"].template
     addresses: dict[str, str] = {}
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::S3::Bucket":
             name = stems[logical_id[:-8]]
             addresses |= {logical_id: name, f"{logical_id}.Arn": f"arn:aws:s3:::{name}"}
-    return {"embedder": Deployed(template, addresses=addresses), "chatbot": dev["chatbot"]}
+    asking = whole["chatbot"].template
+    ((table, _),) = resources(asking, "AWS::DynamoDB::Table")
+    return {
+        "embedder": Deployed(template, addresses=addresses),
+        "chatbot": Deployed(asking, addresses={f"{table}.Arn": TABLE}),
+    }
 
 
 @pytest.mark.parametrize("part", EXPECTED)
 def test_each_role_may_do_exactly_this(deployed: dict[str, Deployed], part: str) -> None:
     """Every action with every resource; nothing is refused, conditioned or left out."""
     granted: Granted = {}
-    for statement in deployed["chatbot" if part == "query_handler" else "embedder"].policy(part)["Statement"]:
+    for statement in deployed["chatbot" if part in ASKING else "embedder"].policy(part)["Statement"]:
         assert statement["Effect"] == "Allow"
         for action in statement["Action"]:
             granted.setdefault(action, []).extend(statement["Resource"])
     assert {action: sorted(places) for action, places in granted.items()} == EXPECTED[part]
 
 
-def test_there_is_no_other_role_and_no_other_policy(dev: dict[str, Deployed]) -> None:
+def test_there_is_no_other_role_and_no_other_policy(whole: dict[str, Deployed]) -> None:
     """No managed policy, no policy inside a role, and no role that the table above does not have."""
-    assert {part for each in dev.values() for part in roles(each.template)} == set(EXPECTED)
-    for each in dev.values():
+    assert {part for each in whole.values() for part in roles(each.template)} == set(EXPECTED)
+    for each in whole.values():
         for resource in each.template["Resources"].values():
             if resource["Type"] == "AWS::IAM::Role":
                 assert not {"ManagedPolicyArns", "Policies"} & resource["Properties"].keys()
             assert resource["Type"] not in {"AWS::IAM::ManagedPolicy", "AWS::IAM::UserPolicy", "AWS::IAM::RolePolicy"}
 
 
-def test_no_action_has_a_wildcard(dev: dict[str, Deployed]) -> None:
+def test_no_action_has_a_wildcard(whole: dict[str, Deployed]) -> None:
     """Actions are named one by one."""
-    for each in dev.values():
+    for each in whole.values():
         for part in roles(each.template):
             assert not [a for statement in statements(each.template, part) for a in statement["Action"] if "*" in a]
 
 
-def test_only_its_own_service_takes_a_role(dev: dict[str, Deployed]) -> None:
+def test_only_its_own_service_takes_a_role(whole: dict[str, Deployed]) -> None:
     """Functions are Lambda's, machines are Step Functions', the rule's is EventBridge's."""
-    services = {"embedder": "states", "backfill": "states", "uploads": "events"}
-    for each in dev.values():
+    services = {"embedder": "states", "backfill": "states", "migration": "states", "uploads": "events"}
+    for each in whole.values():
         for part, logical_id in roles(each.template).items():
             trust = each.template["Resources"][logical_id]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
             expected = {"Service": f"{services.get(part, 'lambda')}.amazonaws.com"}
             assert [statement["Principal"] for statement in trust] == [expected]
 
 
-def test_the_page_has_the_table(dev: dict[str, Deployed], root: Path) -> None:
+def test_the_page_has_the_table(whole: dict[str, Deployed], root: Path) -> None:
     """docs/aws.md shows what is synthesised; `python -m infra.permissions --write` mends it."""
     page = (root / "docs/aws.md").read_text()
-    templates: list[Template] = [dev["embedder"].template, dev["chatbot"].template]
+    templates: list[Template] = [whole["embedder"].template, whole["chatbot"].template]
     assert permissions.page_with(permissions.table(templates), page=page) == page

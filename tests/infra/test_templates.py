@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,29 @@ from infra.definition import backfill as backfill_definition
 from infra.definition import embedder as embedder_definition
 from infra.template import Deployed, Template, definition, resources, roles, variables
 from nestor.adapters.nova import EMBEDDER_ID
+from nestor.settings.functions import (
+    EmbedSettings,
+    ForgetSettings,
+    PlanSettings,
+    QuerySettings,
+    RedriveSettings,
+    ShadowSettings,
+    StoreSettings,
+)
+from nestor.settings.migration import MigrateSettings
 
+SETTINGS: dict[str, Any] = {
+    "plan": PlanSettings,
+    "embed_sync": EmbedSettings,
+    "store_embeddings": StoreSettings,
+    "query_handler": QuerySettings,
+    "shadow_query": ShadowSettings,
+    "forget": ForgetSettings,
+    "redrive": RedriveSettings,
+    "list_placeholder": MigrateSettings,
+    "migrate_assets": MigrateSettings,
+}
+ASKING = {"dev": {"query_handler"}, "prod": {"query_handler", "shadow_query"}}
 FUNCTIONS = ("plan", "embed_sync", "store_embeddings", "forget", "redrive", "index_settings")
 
 
@@ -100,7 +123,7 @@ def test_uploads_start_the_machine_and_deletions_wait_in_a_queue(embedder: Templ
 def test_every_function_has_what_a_function_needs(embedder: Template, chatbot: Template, name: str) -> None:
     """arm64, Python 3.13, a bounded number of copies, its own role, its own log group with an end."""
     functions = [p for template in (embedder, chatbot) for _, p in resources(template, "AWS::Lambda::Function")]
-    assert len(functions) == len(FUNCTIONS) + 1
+    assert len(functions) == len(FUNCTIONS) + len(ASKING[name])
     assert len({str(function["Role"]) for function in functions}) == len(functions)
     assert len({str(function["LoggingConfig"]["LogGroup"]) for function in functions}) == len(functions)
     for function in functions:
@@ -112,25 +135,60 @@ def test_every_function_has_what_a_function_needs(embedder: Template, chatbot: T
     assert {group["RetentionInDays"] for group in groups} == {days}
 
 
-@pytest.mark.parametrize("part", [*FUNCTIONS[:5], "query_handler"])
-def test_each_environment_validates_as_its_settings(dev: dict[str, Deployed], part: str) -> None:
+@pytest.mark.parametrize("part", SETTINGS)
+def test_each_environment_validates_as_its_settings(whole: dict[str, Deployed], part: str) -> None:
     """The names and values that the stack sets are those that the handler reads."""
-    settings = pytest.importorskip("nestor.settings.functions", reason="the handlers are not there yet")
-    classes = {
-        "plan": "PlanSettings",
-        "embed_sync": "EmbedSettings",
-        "store_embeddings": "StoreSettings",
-        "query_handler": "QuerySettings",
-        "forget": "ForgetSettings",
-        "redrive": "RedriveSettings",
-    }
-    deployed = dev["chatbot" if part == "query_handler" else "embedder"]
-    model = getattr(settings, classes[part])
+    deployed = whole["chatbot" if part in ASKING["prod"] else "embedder"]
     environment = deployed.variables(part)
-    model.from_environment(environment)
-    assert set(model.VARIABLES) <= set(environment)
+    SETTINGS[part].from_environment(environment)
+    assert set(SETTINGS[part].VARIABLES) <= set(environment)
     assert environment["POWERTOOLS_SERVICE_NAME"] == part
     assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "Nestor"
+
+
+def test_what_an_environment_has_is_what_the_question_function_is_told(whole: dict[str, Deployed]) -> None:
+    """The values of the configuration arrive as such."""
+    settings = QuerySettings.from_environment(whole["chatbot"].variables("query_handler"))
+    assert (settings.strategy, settings.placeholder) == ("direct", "s3://placeholder/embeddings")
+    assert (settings.questions_days, settings.shadow_rate) == (30, 0.01)
+    assert settings.questions_table
+    assert settings.shadow_url.endswith("/nestor-dev-shadow-queue")
+
+
+def test_nothing_is_made_that_is_not_asked_for(dev: dict[str, Deployed]) -> None:
+    """Dev has neither shadow queries nor a table, a topic or a migration, and its function hears of none."""
+    for deployed in dev.values():
+        kinds = {each["Type"] for each in deployed.template["Resources"].values()}
+        assert not kinds & {"AWS::DynamoDB::Table", "AWS::SNS::Topic"}
+    variables = dev["chatbot"].variables("query_handler")
+    assert not [name for name in variables if re.search("SHADOW|QUESTIONS|PLACEHOLDER", name)]
+    assert not list(resources(dev["chatbot"].template, "AWS::SQS::Queue"))
+    with pytest.raises(KeyError):
+        dev["embedder"].definition("migration")
+
+
+def test_shadow_queries_wait_in_a_queue_with_dead_letters(whole: dict[str, Deployed]) -> None:
+    """Three tries, in as many copies as are reserved; a failed one does not bring back its neighbours."""
+    template = whole["chatbot"].template
+    queues = {properties["QueueName"]: properties for _, properties in resources(template, "AWS::SQS::Queue")}
+    assert set(queues) == {"nestor-dev-shadow-queue", "nestor-dev-shadow-dead-letters"}
+    assert queues["nestor-dev-shadow-queue"]["RedrivePolicy"]["maxReceiveCount"] == 3
+    assert all(each["SqsManagedSseEnabled"] for each in queues.values())
+    mapping = one(template, "AWS::Lambda::EventSourceMapping")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_the_table_of_questions(chatbot: Template, whole: dict[str, Deployed], name: str) -> None:
+    """By digest, paid by use, forgetting by itself; in production encrypted by the environment's key, and kept."""
+    template = chatbot if name == "prod" else whole["chatbot"].template
+    table = one(template, "AWS::DynamoDB::Table")
+    assert table["AttributeDefinitions"] == [{"AttributeName": "question", "AttributeType": "B"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert ("KMSMasterKeyId" in table.get("SSESpecification", {})) is (name == "prod")
+    (kept,) = (each for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table")
+    assert kept["DeletionPolicy"] == {"prod": "Retain", "dev": "Delete"}[name]
 
 
 def test_the_machines_are_those_that_are_tested(embedder: Template, name: str) -> None:
@@ -200,24 +258,26 @@ def test_the_stacks_can_be_deployed_apart(chatbot: Template) -> None:
     assert variables(chatbot, "query_handler")["VECTOR_BUCKET"].startswith("nestor-")
 
 
-def test_the_names_of_roles_are_parts(embedder: Template, chatbot: Template) -> None:
+def test_the_names_of_roles_are_parts(embedder: Template, chatbot: Template, name: str) -> None:
     """One role for each function, each machine and the rule that starts one."""
     assert set(roles(embedder)) == {*FUNCTIONS, "embedder", "backfill", "uploads"}
-    assert set(roles(chatbot)) == {"query_handler"}
+    assert set(roles(chatbot)) == ASKING[name]
 
 
-def test_cfn_lint_has_nothing_to_say(assembly: Path) -> None:
+@pytest.mark.parametrize("environment", ["dev", "prod", "whole"])
+def test_cfn_lint_has_nothing_to_say(assemblies: Callable[[str], Path], environment: str) -> None:
     """But for W3005, dependencies that CDK names twice."""
-    paths = [str(path) for path in assembly.glob("*.template.json")]
+    paths = [str(path) for path in assemblies(environment).glob("*.template.json")]
     assert len(paths) == 2
     command = [str(Path(sys.executable).with_name("cfn-lint")), "-i", "W3005", "--", *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 0)
 
 
-def test_cdk_nag_has_nothing_to_say(assembly: Path) -> None:
+@pytest.mark.parametrize("environment", ["dev", "prod", "whole"])
+def test_cdk_nag_has_nothing_to_say(assemblies: Callable[[str], Path], environment: str) -> None:
     """Every finding of the AwsSolutions rules is mended, or accepted beside the resource with a reason."""
-    (judged,) = json.loads((assembly / "validation-report.json").read_text())["pluginReports"]
+    (judged,) = json.loads((assemblies(environment) / "validation-report.json").read_text())["pluginReports"]
     assert (judged["pluginName"], judged["conclusion"], judged["violations"]) == ("AwsSolutions", "success", [])
     assert judged["suppressedViolations"]
     assert all(len(accepted["reason"]) > 30 for accepted in judged["suppressedViolations"])
