@@ -1,0 +1,55 @@
+"""The pages: made on the server, whole without script; htmx only replaces parts of them."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from nestor.refusals import Refused
+from nestor.web import bodies
+from nestor.web.context import context
+from nestor.web.pages import about, searching, shelves, sizes, viewing
+from nestor.web.pages.rendering import THEME, THEMES, render
+
+router = APIRouter()
+for each in (searching, viewing, shelves, sizes, about):
+    router.include_router(each.router)
+
+_YEAR = 365 * 86_400
+"""Seconds."""
+_TITLES = {401: "Log in first", 403: "Not allowed here", 404: "Nothing here", 413: "Too large", 503: "Busy just now"}
+
+
+@router.post("/theme")
+async def choose_theme(request: Request) -> Response:
+    """Keep light, dark, or as the system has it, and go back."""
+    limits = context(request).limits
+    body = [chunk async for chunk in bodies.chunks(request, most=limits.body_bytes, idle=limits.idle_seconds)]
+    fields = parse_qs(b"".join(body).decode("ascii", "replace"))
+    theme = fields.get("theme", [""])[0]
+    response = RedirectResponse(_own_path(fields.get("next", ["/"])[0]), 303)
+    if theme in THEMES:
+        response.set_cookie(THEME, theme, max_age=_YEAR, httponly=True, samesite="strict")
+    else:
+        response.delete_cookie(THEME)
+    return response
+
+
+def error_page(request: Request, refused: Refused, request_id: str) -> Response:
+    """Return the page, or to the script its part, that tells a person of an error."""
+    title = _TITLES.get(refused.status, "That did not work" if refused.status < 500 else "Something went wrong")
+    values = {"refused": refused, "request_id": request_id, "title": title}
+    return render(request, "error.html", values, status=refused.status)
+
+
+def login_page(request: Request, *, wrong: bool) -> Response:
+    """Return the page that asks for a token."""
+    return render(request, "login.html", {"wrong": wrong}, status=401 if wrong else 200)
+
+
+def _own_path(address: str) -> str:
+    """Return the address where it is a path of this server, else the first page: nobody is led elsewhere."""
+    parts = urlsplit(address)
+    is_path = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
+    return address if is_path and address.isprintable() else "/"

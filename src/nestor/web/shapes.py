@@ -1,0 +1,291 @@
+"""What requests and answers look like, for the OpenAPI document; no answer is built from these."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nestor.domain import DIMENSIONS, Modality, Status
+from nestor.strategies import NAMES
+from nestor.strategies.base import COARSE
+from nestor.uploads import FileStatus, Stage, State
+from nestor.web import limits
+
+Scalar = str | float | bool | list[str] | list[float]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorDetail(_Shape):
+    """What went wrong: a word for programs, words for people, and the id of the request."""
+
+    code: str
+    message: str
+    id: str
+
+
+class Error(_Shape):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+class Hit(_Shape):
+    """One segment. `similarity` is 1 - `distance`; both are null where only words found it."""
+
+    key: str
+    similarity: float | None
+    distance: float | None
+    score: float | None = None
+    metadata: dict[str, Scalar]
+    embedding: list[float] | None = None
+
+
+class Spent(_Shape):
+    """What was asked of the vector store."""
+
+    requests: int
+    returned_bytes: int
+
+
+class QueryAnswer(_Shape):
+    """The nearest segments, nearest first."""
+
+    query: str
+    dimension: int
+    strategy: str
+    hits: list[Hit]
+    candidates: int
+    spent: Spent
+    took_ms: dict[str, float]
+
+
+class Reference(_Shape):
+    """What the entries agree with, or not."""
+
+    strategy: str
+    dimension: int
+
+
+class Entry(_Shape):
+    """One strategy at one size; `agreement` is the share of the reference's hits that it found too."""
+
+    dimension: int
+    strategy: str
+    hits: list[Hit]
+    candidates: int
+    spent: Spent
+    took_ms: dict[str, float]
+    agreement: float
+    vector_bytes: int
+
+
+class ComparisonAnswer(_Shape):
+    """One question, asked in several ways."""
+
+    query: str
+    top_k: int
+    reference: Reference
+    entries: list[Entry]
+
+
+class Asset(_Shape):
+    """One stored file."""
+
+    object_id: str
+    uri: str
+    status: Status
+    segments: int
+    content_hash: str
+    embedder: str
+    dimensions: list[int]
+    modality: Modality | None
+    content_type: str
+    file_name: str
+    size_bytes: int
+    collection: str
+    tags: list[str]
+    uploaded_at: int
+    reason: str
+    warnings: list[str]
+    file_is_here: bool
+
+
+class Assets(_Shape):
+    """Some of the assets that match; `next_offset` is null after the last."""
+
+    assets: list[Asset]
+    total: int
+    next_offset: int | None
+    collections: list[str]
+
+
+class Segment(_Shape):
+    """One segment of an asset, and what is stored beside its vectors."""
+
+    key: str
+    metadata: dict[str, Scalar]
+
+
+class AssetWithSegments(_Shape):
+    """One asset and some of its segments; `next_segment` is null after the last."""
+
+    asset: Asset
+    segments: list[Segment]
+    next_segment: int | None
+
+
+class Deleted(_Shape):
+    """What was removed."""
+
+    object_id: str
+    uri: str
+    segments: int
+
+
+class JobFile(_Shape):
+    """One file of a job."""
+
+    object_id: str
+    name: str
+    status: FileStatus
+    segments: int
+    reason: str
+    message: str
+
+
+class Job(_Shape):
+    """Files that are ingested together. `error` tells why the job as a whole could not go on."""
+
+    id: str
+    state: State
+    stage: Stage
+    percent: float
+    files: list[JobFile]
+    failed: int
+    collection: str
+    tags: list[str]
+    error: str
+    submitted_at: float
+    finished_at: float | None
+
+
+class Jobs(_Shape):
+    """The latest jobs, the latest first."""
+
+    jobs: list[Job]
+
+
+class Excerpt(_Shape):
+    """The text of some segments, in order."""
+
+    object_id: str
+    segments: list[Segment]
+
+
+class Health(_Shape):
+    """That the server answers."""
+
+    status: str = Field(examples=["ok"])
+
+
+_WHOLE: Final = {"type": "integer"}
+_ASKING: Final[Mapping[str, Any]] = {
+    "query": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": limits.QUESTION_CHARACTERS,
+        "pattern": r"\S",
+        "description": "What to look for.",
+    },
+    "top_k": {**_WHOLE, "minimum": 1, "maximum": limits.TOP_K, "default": 10},
+    "k": {**_WHOLE, "minimum": 1, "maximum": limits.TOP_K, "description": "The same as top_k; send one of them."},
+    "coarse": {**_WHOLE, "enum": list(COARSE), "description": "Components that candidates are found by."},
+    "candidates": {**_WHOLE, "minimum": 1, "maximum": limits.CANDIDATES, "default": 100},
+    "filter": {"type": "object", "description": "A filter document in the grammar of S3 Vectors."},
+    "collection": {"type": "string", "maxLength": limits.NAME_CHARACTERS},
+}
+_QUERY: Final = {
+    **_ASKING,
+    "dimension": {**_WHOLE, "enum": list(DIMENSIONS), "default": 3072},
+    "strategy": {"type": "string", "enum": list(NAMES)},
+    "include_embedding": {"type": "boolean", "default": False},
+}
+_COMPARE: Final = {
+    **_ASKING,
+    "dimensions": {"type": "array", "minItems": 1, "items": {"enum": list(DIMENSIONS)}},
+    "strategies": {"type": "array", "minItems": 1, "items": {"enum": list(NAMES)}},
+}
+_FILE: Final = {"type": "string", "format": "binary"}
+
+
+def _body(members: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any]:
+    as_json = {
+        "type": "object",
+        "required": ["query"],
+        "properties": members,
+        "additionalProperties": False,
+        "not": {"required": ["top_k", "k"]},
+    }
+    fields = {name: schema for name, schema in members.items() if name != "query"}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "description": "A file asks; the members are fields, `filter` and lists as JSON.",
+        "properties": {"file": _FILE, **{name: {"type": "string"} for name in fields}},
+    }
+    content = {
+        "application/json": {"schema": as_json, "example": example},
+        "multipart/form-data": {"schema": form},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+QUERY_BODY: Final = _body(_QUERY, {"query": "apes embracing", "dimension": 1024, "top_k": 5})
+COMPARE_BODY: Final = _body(_COMPARE, {"query": "apes embracing", "top_k": 5, "strategies": ["direct", "hierarchical"]})
+UPLOAD_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "array", "items": _FILE, "minItems": 1},
+                        "collection": {"type": "string"},
+                        "tag": {"type": "array", "items": {"type": "string"}},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how errors of these statuses are told, for a route's document; some may come from every route."""
+    words = {
+        400: "The request makes no sense; the message says what and how to mend it.",
+        401: "A token is needed.",
+        403: "Not from another page, or not on this server.",
+        404: "There is no such thing.",
+        405: "This address does not take this method.",
+        408: "The body came too slowly.",
+        409: "The asset is being ingested or deleted.",
+        413: "More than the limit.",
+        415: "A body of another type or encoding is needed.",
+        416: "The range begins beyond the end.",
+        421: "The server is not called by that name.",
+        422: "The file cannot be read.",
+        429: "Too much at once; Retry-After tells when to try again.",
+        500: "Something went wrong.",
+        502: "What this service asks failed.",
+        503: "Too busy, or not usable for the moment; Retry-After tells when to try again.",
+    }
+    return {
+        status: {"model": Error, "description": words[status]}
+        for status in sorted({*statuses, 400, 401, 403, 421, 429, 500, 502, 503})
+    }
