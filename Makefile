@@ -36,14 +36,14 @@ types: $(VENV)/.dev ## mypy, strict
 imports: $(VENV)/.dev ## Import directions (.importlinter)
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev ## Every test but the slow tier, on all cores
+unit: $(VENV)/.dev $(VENV)/.browser ## Every test but the slow tier, on all cores
 	$(BIN)/pytest -n auto --dist loadgroup -m "not slow"
 
 test-slow: $(VENV)/.dev ## The slow tier: long fuzzing, long state machines
 	$(BIN)/pytest -n auto -m slow --timeout=3600 -o faulthandler_timeout=3500
 
 clients: $(CLIENTS)/.ready ## Other people's clients against the server: AWS CLI, JavaScript, LangChain, ...
-	$(CLIENTS)/bin/pytest -n auto tests/s3vectors_local/clients
+	$(CLIENTS)/bin/pytest -n auto tests/s3vectors_local/clients tests/nestor/langchain tests/nestor/llamaindex
 
 docs: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m nestor.cli.reference > docs/cli.md
@@ -91,6 +91,13 @@ $(VENV)/.demo: $(VENV)/.uv requirements/demo.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Where the system has no Chromium playwright brings one; without either the tests of the pages are skipped.
+$(VENV)/.browser: $(VENV)/.dev
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		timeout 120 $(BIN)/playwright install --only-shell chromium >/dev/null 2>&1 || \
+		echo "No Chromium here: the tests of the pages will be skipped."
 	@touch $@
 
 # Without npm the JavaScript tests are skipped.

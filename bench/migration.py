@@ -111,15 +111,20 @@ def migrated(home: Path, source: Path) -> dict[str, Any]:
 
 
 def killed(home: Path, source: Path, *, kills: int, seconds: float, seed: int) -> dict[str, Any]:
-    """Kill the same work at random moments, then let it end; return how often, and the figures of the last run."""
+    """Kill the same work at random moments while there is some left, then let it end.
+
+    Return how often it was killed, and the figures of the last run.
+    """
     draw = random.Random(seed)  # noqa: S311 - moments, no secrets
     done = 0
     while done < kills:
         process = command(home, "migrate", source, "--no-verify")
-        time.sleep(draw.uniform(0.5, max(1.0, 2 * seconds / kills)))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            done += 1
+        time.sleep(draw.uniform(0.5, max(1.0, seconds / kills)))
+        if process.poll() is not None:  # all is moved, and nothing is left to be interrupted
+            process.communicate()
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        done += 1
         process.communicate()
     document, _ = finished(command(home, "migrate", source))
     return {"kills": done, "seed": seed, "verification": document["verification"], "last_run": document["assets"]}

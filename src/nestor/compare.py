@@ -12,12 +12,13 @@ import numpy as np
 import orjson
 
 from nestor.codes import SIZES
-from nestor.domain import DIMENSIONS, FULL_DIMENSION, Embedding, Metadata
+from nestor.domain import DIMENSIONS, FULL_DIMENSION, Embedding, Filter, Metadata
 from nestor.errors import InvalidInput
 from nestor.ports import VectorRow, VectorRows, Vectors
 from nestor.prices import Plan, Prices
 from nestor.prices.plan import one
 from nestor.strategies import Asked, Direct, Hierarchical, Hybrid, Refetch, Strategy
+from nestor.strategies.matching import predicate
 
 TARGET = 0.99
 """Recall that is as good as exhaustive search."""
@@ -56,6 +57,10 @@ class Truth:
     """Mean of key and filterable metadata."""
     text_bytes: float
     """Mean of the other metadata."""
+    where: Filter | None = None
+    """What every answer matches, None where anything may be one."""
+    matching: int = 0
+    """Rows that match it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,10 @@ class Comparison:
     k: int
     questions: int
     rows: int
+    where: Filter | None
+    """What every hit had to match, None where anything may be one."""
+    matching: int
+    """Rows that match it; all of them without a filter."""
     segments: float
     """Planned for."""
     queries: float
@@ -151,17 +160,24 @@ def sampled(store: Store, count: int, *, seed: int = 0) -> list[Sample]:
     return [Sample(embeddings[key], own_key=key) for key in chosen if key in embeddings]
 
 
-def exhaustive(rows: Iterable[VectorRow], samples: Sequence[Sample], *, k: int) -> Truth:
-    """Return the k nearest of all rows to each question, by comparing every row of full size with it."""
+def exhaustive(rows: Iterable[VectorRow], samples: Sequence[Sample], *, k: int, where: Filter | None = None) -> Truth:
+    """Return the k nearest of all rows to each question, by comparing every row of full size with it.
+
+    With a filter only rows that match it are answers. Raises InvalidInput when no row does, or there are none.
+    """
+    matches = predicate(where)
+    matching = 0
     best = [_Best(k + _TIED) for _ in samples]
     asked = np.stack([sample.embedding for sample in samples])
     count = filterable = text = 0
     for block in _blocks(rows):
-        table = np.stack([row.embedding for row in block])
-        similarity = asked @ (table / np.linalg.norm(table, axis=1, keepdims=True)).T
-        keys = [row.key for row in block]
-        for sample, kept, values in zip(samples, best, similarity, strict=True):
-            kept.add(keys, values, without=sample.own_key)
+        if answers := [row for row in block if matches(row.metadata)]:
+            table = np.stack([row.embedding for row in answers])
+            similarity = asked @ (table / np.linalg.norm(table, axis=1, keepdims=True)).T
+            keys = [row.key for row in answers]
+            for sample, kept, values in zip(samples, best, similarity, strict=True):
+                kept.add(keys, values, without=sample.own_key)
+        matching += len(answers)
         count += len(block)
         for row in block:
             carried = {name: value for name, value in row.metadata.items() if name in _CARRIED}
@@ -169,17 +185,20 @@ def exhaustive(rows: Iterable[VectorRow], samples: Sequence[Sample], *, k: int) 
             filterable += len(row.key) + _size({n: v for n, v in row.metadata.items() if n not in _CARRIED})
     if not count:
         raise InvalidInput(f"The index of {FULL_DIMENSION} components is empty: ingest some files first.")
-    return Truth(tuple(kept.gains(k) for kept in best), count, filterable / count, text / count)
+    if not matching:
+        raise InvalidInput(f"None of the {count:,} segments matches the filter: there is nothing to compare.")
+    answers_by_question = tuple(kept.gains(k) for kept in best)
+    return Truth(answers_by_question, count, filterable / count, text / count, where, matching)
 
 
 def measure(
     contender: Contender, samples: Sequence[Sample], truth: Truth, *, k: int, plan: Plan, prices: Prices
 ) -> Measured:
-    """Ask every question and return what came of it, priced by the plan with this data's own sizes.
+    """Ask every question under the truth's filter; return what came of it, priced with this data's own sizes.
 
     Raises VectorsError when the store fails.
     """
-    questions = [_asked(contender, sample, k) for sample in samples]
+    questions = [_asked(contender, sample, k, truth.where) for sample in samples]
     for question in questions[:_WARM_UP]:
         contender.strategy.search(question)
     seconds, rankings = [], []
@@ -228,6 +247,8 @@ def conclude(
         k=k,
         questions=len(truth.answers),
         rows=truth.rows,
+        where=truth.where,
+        matching=truth.matching,
         segments=plan.segments,
         queries=plan.queries,
         measured=tuple(measured),
@@ -297,9 +318,11 @@ def _overlap(some: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -
     return fmean(len(a & b) / max(len(a), len(b), 1) for a, b in zip(some, others, strict=True))
 
 
-def _asked(contender: Contender, sample: Sample, k: int) -> Asked:
+def _asked(contender: Contender, sample: Sample, k: int, where: Filter | None) -> Asked:
     more = 0 if sample.own_key is None else 1
-    return Asked(embedding=sample.embedding, words=sample.words, dimension=contender.dimension, top_k=k + more)
+    return Asked(
+        embedding=sample.embedding, words=sample.words, dimension=contender.dimension, top_k=k + more, where=where
+    )
 
 
 def _size(metadata: Metadata) -> int:

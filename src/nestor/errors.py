@@ -14,6 +14,7 @@ NestorError
 ├── VectorsError            the vector store answered with an error
 │   ├── VectorsUnavailable      throttled, or for the moment not there: try again
 │   └── VectorsDenied           the credentials do not allow it
+├── QuestionsUnavailable    embeddings of questions cannot be looked up or kept: nothing is lost but time
 └── HomeUnusable            the home cannot be read or written: no permission, no space
     └── HomeBusy                another process is writing to it
 """
@@ -124,6 +125,10 @@ class VectorsUnavailable(VectorsError):
 
 class VectorsDenied(VectorsError):
     """The credentials do not allow the call."""
+
+
+class QuestionsUnavailable(NestorError):
+    """Where embeddings of questions are kept does not answer, or refuses."""
 
 
 class HomeUnusable(NestorError):

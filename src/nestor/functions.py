@@ -1,29 +1,40 @@
 """The composition root of the functions: settings in, use cases out. What is heavy is imported when it is needed."""
 
 import functools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from nestor.errors import InvalidInput
 from nestor.settings.functions import (
     EmbedSettings,
     ForgetSettings,
     PlanSettings,
     QuerySettings,
     RedriveSettings,
+    ShadowSettings,
     StoreSettings,
 )
+from nestor.settings.migration import MigrateSettings
 
 if TYPE_CHECKING:
     from nestor.adapters.nova.embedder import NovaEmbedder
     from nestor.adapters.objects import S3Objects
+    from nestor.adapters.question_table import QuestionTable
     from nestor.adapters.s3vectors import S3Vectors
+    from nestor.answer import Answers, Asked
     from nestor.domain import Modality
-    from nestor.pipeline.answer import Answers
+    from nestor.migration.batches import Inventory, Moves
     from nestor.pipeline.embed import BatchEmbedder
     from nestor.pipeline.forget import Forgetter
     from nestor.pipeline.plan import Planner
     from nestor.pipeline.redrive import DeadLetters
     from nestor.pipeline.store import AssetStore
+    from nestor.ports import VectorSearch
+    from nestor.shadow import Elsewhere, Shadow, Shadows
+    from nestor.strategies import Placeholder, Strategy
+    from nestor.telemetry import Metrics
+
+T = TypeVar("T")
 
 MAX_BYTES = 2_000_000_000
 """Of one object: Nova's own limit for a video."""
@@ -57,6 +68,13 @@ class Clients:
             session = botocore.session.get_session()
             self._made[service] = session.create_client(service, config=config or usual)
         return self._made[service]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what is kept under that name while the function is warm."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
 
     @functools.cached_property
     def objects(self) -> "S3Objects":
@@ -178,10 +196,13 @@ def forgetter(settings: ForgetSettings, clients: Clients) -> "Forgetter":
     )
 
 
-def answers(settings: QuerySettings, clients: Clients) -> "Answers":
-    """Return what answers questions."""
-    from nestor.adapters.s3vectors.embeddings import S3Embeddings
-    from nestor.pipeline.answer import Answers
+def answers(
+    settings: QuerySettings, clients: Clients, *, metrics: "Metrics", shadows: "Shadows | None" = None
+) -> "Answers":
+    """Return what answers questions; embeddings of questions are remembered while the function is warm."""
+    from nestor.answer import Answers
+    from nestor.caches import Bounded, CachedEmbedder
+    from nestor.caches.questions import MEMORY
     from nestor.search import Search
 
     vectors = clients.vectors(settings.vector_bucket)
@@ -191,10 +212,149 @@ def answers(settings: QuerySettings, clients: Clients) -> "Answers":
         concurrency=settings.concurrency,
         attempts=QUERY_ATTEMPTS,
     )
-    return Answers(
-        search=Search(embedder=embedder, vectors=vectors),
-        embeddings=S3Embeddings(clients("s3vectors"), bucket=settings.vector_bucket),
+    questions = CachedEmbedder(
+        embedder,
+        memory=clients.once("questions", lambda: Bounded(MEMORY)),
+        store=_question_table(settings, clients),
+        told=metrics.question,
     )
+    return Answers(
+        search=Search(embedder=questions, vectors=vectors),
+        strategy=lambda asked: _strategy(settings, clients, asked, vectors),
+        vectors=vectors,
+        metrics=metrics,
+        shadows=shadows,
+    )
+
+
+def _strategy(settings: QuerySettings, clients: Clients, asked: "Asked", vectors: "VectorSearch") -> "Strategy":
+    from nestor import strategies
+    from nestor.caches import CachedStrategy, RankingMemory
+
+    name = asked.strategy or settings.strategy
+    made = strategies.strategy(
+        name,
+        vectors,
+        coarse=asked.coarse,
+        candidates=asked.candidates,
+        placeholder=_placeholder(settings, clients) if name == "manual" else None,
+    )
+    if not settings.result_cache_seconds:
+        return made
+    return CachedStrategy(
+        made,
+        seconds=settings.result_cache_seconds,
+        memory=clients.once("rankings", RankingMemory),
+        options=(asked.coarse, asked.candidates),
+    )
+
+
+def _placeholder(settings: QuerySettings, clients: Clients) -> "Placeholder":
+    if not settings.placeholder:
+        raise InvalidInput("The manual strategy is not set up here: whoever runs this must set NESTOR_PLACEHOLDER.")
+    from nestor.migration.source import Placeholder
+    from nestor.scan import Scan
+
+    return Scan(Placeholder(clients.objects, root=settings.placeholder, name=settings.placeholder))
+
+
+def _question_table(settings: QuerySettings, clients: Clients) -> "QuestionTable | None":
+    if not settings.questions_table:
+        return None
+    from nestor.adapters.question_table import QuestionTable, client_config
+
+    client = clients("dynamodb", client_config())
+    return QuestionTable(client, table=settings.questions_table, days=settings.questions_days)
+
+
+def shadows(settings: QuerySettings, clients: Clients, *, metrics: "Metrics") -> "Elsewhere | None":
+    """Return what sends some questions to be asked again, None where none are."""
+    if not settings.shadow_rate:
+        return None
+    from nestor.adapters.shadow_queue import ShadowQueue
+    from nestor.shadow import Elsewhere, Sampler
+
+    sampler = Sampler(settings.shadow_rate)
+    queue = ShadowQueue(clients("sqs"), url=settings.shadow_url)
+    return Elsewhere(queue, sampler=sampler, metrics=metrics)
+
+
+def shadow(settings: ShadowSettings, clients: Clients) -> "Shadow":
+    """Return what asks again."""
+    from nestor.shadow import Shadow
+
+    return Shadow(clients.vectors(settings.vector_bucket))
+
+
+def placeholder_inventory(
+    settings: MigrateSettings, clients: Clients, *, run: str, embedder: str | None
+) -> "Inventory":
+    """Write what lies in the placeholder down in batches. Raises as `take_inventory` and `check_embedder` do."""
+    import tempfile
+    from pathlib import Path
+
+    from nestor.adapters.nova.requests import embedder_id
+    from nestor.migration.batches import Batches, check_embedder, take_inventory
+    from nestor.migration.journal import Journal
+    from nestor.migration.source import Placeholder
+    from nestor.migration.survey import Surveyor
+
+    objects = _many_objects(settings, clients)
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "journal.sqlite")
+        try:
+            taken = take_inventory(
+                Surveyor(
+                    Placeholder(objects, root=settings.placeholder, name=settings.placeholder),
+                    journal=journal,
+                    jobs=settings.readers,
+                ),
+                journal=journal,
+                batches=Batches(objects, bucket=settings.work_bucket),
+                run=run,
+                embedder=embedder,
+                untold=embedder_id(settings.model_id),
+            )
+        finally:
+            journal.close()
+    check_embedder(clients.vectors(settings.vector_bucket), taken.embedder)
+    return taken
+
+
+def migrated_batch(settings: MigrateSettings, clients: Clients, *, key: str, embedder: str) -> "Moves":
+    """Move one batch of the placeholder's assets. Raises as `move_batch` and `check_embedder` do."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nestor.adapters.object_manifests import ObjectManifests
+    from nestor.migration.batches import Batches, check_embedder, move_batch
+    from nestor.migration.migrate import Mover
+    from nestor.migration.pace import Pace
+    from nestor.migration.reading import AssetReader
+    from nestor.migration.source import Placeholder
+
+    objects, vectors = _many_objects(settings, clients), clients.vectors(settings.vector_bucket)
+    check_embedder(vectors, embedder)
+    batches = Batches(objects, bucket=settings.work_bucket)
+    placeholder = Placeholder(objects, root=settings.placeholder, name=settings.placeholder)
+    with ThreadPoolExecutor(settings.readers, "nestor-read") as pool:
+        mover = Mover(
+            AssetReader(placeholder, quarantine=batches.quarantine(key), ahead=pool),
+            vectors=vectors,
+            manifests=ObjectManifests(objects, bucket=settings.state_bucket),
+            pace=Pace(None),  # how many functions run at once is the state machine's to say
+        )
+        return move_batch(mover, batches=batches, key=key, embedder=embedder)
+
+
+def _many_objects(settings: MigrateSettings, clients: Clients) -> "S3Objects":
+    """Return objects over a client that keeps a connection for each reader."""
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": 4}
+    clients(
+        "s3", Config(connect_timeout=5.0, read_timeout=60.0, max_pool_connections=settings.readers, retries=retries)
+    )
+    return clients.objects
 
 
 def dead_letters(settings: RedriveSettings, clients: Clients) -> "DeadLetters":

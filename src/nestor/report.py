@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
+import orjson
+
 from nestor.compare import Comparison, Measured
 
 _WIDTH, _HEIGHT, _EDGE = 460, 320, 46
@@ -28,7 +30,7 @@ def html(comparison: Comparison) -> str:
     c = comparison
     head = (
         f"<p>{c.rows:,} segments, {c.questions:,} questions, the {c.k} nearest each, against exhaustive search over "
-        f"3,072 components. Prices: {c.segments:,.0f} segments and {c.queries:,.0f} questions a month.</p>"
+        f"3,072 components{_filter(c)}. Prices: {c.segments:,.0f} segments and {c.queries:,.0f} questions a month.</p>"
     )
     advice = f"<p><strong>Use {escape(c.advice.label)}.</strong> {escape(c.advice.reason)}</p>"
     plots = _plot(c, "Recall and price", "US dollars a month", lambda each: each.month_usd) + _plot(
@@ -40,6 +42,13 @@ def html(comparison: Comparison) -> str:
         f"</title><style>{_STYLE}</style></head><body><h1>Sizes and strategies compared</h1>{head}{advice}"
         f'{_table(c)}{plots}{_heat_map(c)}<p class="small">{source}</p></body></html>\n'
     )
+
+
+def _filter(comparison: Comparison) -> str:
+    if comparison.where is None:
+        return ""
+    document = escape(orjson.dumps(comparison.where).decode())
+    return f" of the {comparison.matching:,} segments that match <code>{document}</code>"
 
 
 def _table(comparison: Comparison) -> str:

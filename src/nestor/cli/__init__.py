@@ -10,7 +10,22 @@ from typing import NoReturn
 import click
 
 import nestor
-from nestor.cli import assets, compare, cost, demo, doctor, ingest, migrate, reindex, rollback, search, setup
+from nestor.cli import (
+    assets,
+    compare,
+    completion,
+    cost,
+    demo,
+    doctor,
+    ingest,
+    mcp,
+    migrate,
+    reindex,
+    rollback,
+    search,
+    serve,
+    setup,
+)
 from nestor.errors import (
     EmbeddingFailed,
     HomeUnusable,
@@ -31,7 +46,7 @@ EXIT_CODES: dict[type[NestorError], int] = {
 }
 """The nearest class decides. 0 is success, 1 also `some files were not ingested`, 130 an interruption."""
 
-EXTRAS = {"rich": "rich", "PIL": "pillow", "av": "av", "pypdfium2": "pypdfium2"}
+EXTRAS = {"rich": "rich", "mcp": "mcp", "fastapi": "fastapi", "PIL": "pillow", "av": "av", "pypdfium2": "pypdfium2"}
 """Packages of the extras, by the module that is missing without them."""
 
 
@@ -65,6 +80,7 @@ for command in (
     setup.setup,
     ingest.ingest,
     search.search,
+    serve.serve,
     compare.compare,
     cost.cost,
     reindex.reindex,
@@ -75,6 +91,8 @@ for command in (
     rollback.rollback,
     doctor.doctor,
     demo.demo,
+    mcp.mcp,
+    completion.completion,
 ):
     cli.add_command(command)
 

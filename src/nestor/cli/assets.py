@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nestor.cli.completion import stored
 from nestor.cli.output import bytes_in_words, print_json, print_table, say, shorten, table, width
 from nestor.domain import DIMENSIONS, file_uri
 from nestor.settings import Settings
@@ -93,7 +94,7 @@ def _fields(manifest: Any) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("uris", nargs=-1, required=True)
+@click.argument("uris", nargs=-1, required=True, shell_complete=stored)
 @click.option("-r", "--recursive", is_flag=True, help="Remove everything in a folder, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 )
 @embedder_option
 @click.option("--top-k", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits that count.")
+@click.option(
+    "--where", "conditions", multiple=True, help="Ask under a filter, such as modality=image; several: all hold."
+)
 @click.option("--segments", type=click.IntRange(1), help="Segments to price for (default: as many as are stored).")
 @click.option(
     "--queries", type=click.IntRange(0), default=1_000_000, show_default=True, help="Questions a month to price for."
@@ -40,6 +43,7 @@ def compare(
     sample: int,
     embedder: str | None,
     top_k: int,
+    conditions: tuple[str, ...],
     segments: int | None,
     queries: int,
     target: float,
@@ -52,8 +56,10 @@ def compare(
     """
     from nestor.compare import conclude, contenders, exhaustive, measure, sampled
     from nestor.prices import Plan, prices
+    from nestor.where import parse_where
     from nestor.wiring import Nestor
 
+    where = parse_where(conditions)
     with Nestor(with_embedder(settings, embedder), read_only=True) as nestor:
         store = nestor.store
         sizes = [size for size in DIMENSIONS if store.embedder(size) is not None]
@@ -61,7 +67,7 @@ def compare(
             raise InvalidInput("There is no index of 3072 components to compare with: ingest some files first.")
         samples = _asked(nestor, questions) if questions else sampled(store, sample)
         say(f"Comparing every row with {len(samples):,} questions ...")
-        truth = exhaustive(store.rows(DIMENSIONS[-1]), samples, k=top_k)
+        truth = exhaustive(store.rows(DIMENSIONS[-1]), samples, k=top_k, where=where)
         plan = Plan(segments=segments or truth.rows, queries=queries, top_k=top_k)
         found = contenders(store, words=questions is not None and store.searches_words(DIMENSIONS[-1]), sizes=sizes)
         measured = [
@@ -104,6 +110,8 @@ def _document(comparison: "Comparison") -> dict[str, Any]:
         "k": comparison.k,
         "questions": comparison.questions,
         "rows": comparison.rows,
+        "where": comparison.where,
+        "matching": comparison.matching,
         "segments": comparison.segments,
         "queries": comparison.queries,
         "measured": [_row(each) for each in comparison.measured],
@@ -133,6 +141,8 @@ def _print(comparison: "Comparison") -> None:
             f"{each.month_usd:,.2f}",
         )
     print_table(rows)
+    if comparison.where is not None:
+        click.echo(f"\nUnder a filter that {comparison.matching:,} of {comparison.rows:,} segments match.")
     click.echo(f"\nUse {comparison.advice.label}. {comparison.advice.reason}")
     say(
         f"For {comparison.segments:,.0f} segments and {comparison.queries:,.0f} questions a month. "

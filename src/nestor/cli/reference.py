@@ -8,8 +8,8 @@ from nestor.cli import cli
 
 _WIDTH = 100
 _INTRODUCTION = """\
-Data goes to stdout, words go to stderr; `--json` gives one JSON object on one line. Completion of commands and options:
-`eval "$(_NESTOR_COMPLETE=bash_source nestor)"` in bash, `zsh_source` in zsh, `fish_source` in fish.
+Data goes to stdout, words go to stderr; `--json` gives one JSON object on one line. `nestor completion
+bash`, `zsh` or `fish` prints what completes commands, options and assets.
 
 This page is made by `make docs`; a test holds it to the program."""
 

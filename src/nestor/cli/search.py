@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nestor.cli.completion import dimensions
 from nestor.cli.output import excerpt, hit_document, name_of, print_json, print_table, say, table, width
 from nestor.cli.settings import embedder_option, with_embedder
 from nestor.domain import FULL_DIMENSION
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
 @click.option("--file", type=click.Path(path_type=Path), help="Search by any file instead of words.")
 @embedder_option
 @click.option(
-    "--dimension", type=int, default=FULL_DIMENSION, show_default=True, help="Components: 256, 384, 1024 or 3072."
+    "--dimension",
+    type=int,
+    default=FULL_DIMENSION,
+    show_default=True,
+    shell_complete=dimensions,
+    help="Components: 256, 384, 1024 or 3072.",
 )
 @click.option("--all-dimensions", is_flag=True, help="Ask all four sizes and show them side by side.")
 @click.option("--top-k", type=int, default=10, show_default=True, help="How many hits: 1 to 10,000.")

@@ -63,6 +63,19 @@ class Tools:
         """Measure how long a stage took."""
         self._metrics.add_metric(name=f"{stage}Latency", unit=MetricUnit.Milliseconds, value=milliseconds)
 
+    def also(self, **dimensions: str) -> None:
+        """Publish what is counted for these dimensions as well, beside the function."""
+        self._metrics.add_dimensions(**dimensions)
+
+    def measure(self, metric: str, value: float, **dimensions: str) -> None:
+        """Publish one value for these dimensions alone."""
+        alone = EphemeralMetrics(namespace=self._metrics.namespace)
+        alone.service = ""  # else it would come from the environment, as a dimension more
+        for name, of in dimensions.items():
+            alone.add_dimension(name=name, value=of)
+        alone.add_metric(name=metric, unit=MetricUnit.NoUnit, value=value)
+        alone.flush_metrics()
+
     def publish(self) -> None:
         """Write what was counted, as CloudWatch reads it from a log."""
         self._metrics.flush_metrics()

@@ -23,7 +23,8 @@ def handler(event: Event, tools: Tools) -> dict[str, Any]:
         plan_key, job_uri=event.get("output_uri") or None, attempt=int(event.get("attempt") or 0)
     )
     tools.count(f"Outcome{stored.outcome.value.title()}")
-    tools.count("SegmentsStored", stored.segments)
+    tools.count("StoredSegments", stored.segments - len(stored.refused))
+    tools.count("FailedSegments", len(stored.refused))
     tools.log(stored.outcome.value, plan_key=plan_key, segments=stored.segments, refused=len(stored.refused))
     answer: dict[str, Any] = {"outcome": stored.outcome.value}
     if stored.outcome is Outcome.STORED:

@@ -7,19 +7,18 @@ The placeholder is only read.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from nestor.domain import DIMENSIONS, Manifest, Status, object_id
-from nestor.migration.journal import Asset, Journal, Listed
-from nestor.migration.naming import UNADDRESSED, describe
+from nestor.migration.journal import Asset, Journal
 from nestor.migration.pace import Pace
-from nestor.migration.placeholder import Damaged, metadata_of, place_of
 from nestor.migration.reading import MIGRATED, AssetReader, Found
 from nestor.migration.source import Placeholder
+from nestor.migration.survey import Survey, Surveyor
 from nestor.ports import Manifests, Vectors
 from nestor.storing import Embedded, Storing
 
@@ -49,133 +48,22 @@ class Moved:
     segments: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What lies in the placeholder."""
+class Mover:
+    """Reads assets, judges them by what is stored already, and stores them. Threads may share it as its parts allow."""
 
-    objects: int
-    assets: int
-    """By address."""
-    twice: int
-    """Objects that a later one of equal asset, segment and size replaces."""
-    older: int
-    """Objects of earlier uploads of an asset."""
-    embedders: tuple[str, ...]
-    """Ids that the objects name, and an empty one where some name none."""
-    ignored: tuple[str, ...]
-    """Paths of some objects that are no embeddings."""
-    ignored_count: int
-
-
-class Migration:
-    """One placeholder into one bucket."""
-
-    def __init__(
-        self,
-        placeholder: Placeholder,
-        *,
-        reader: AssetReader,
-        vectors: Vectors,
-        manifests: Manifests,
-        journal: Journal,
-        pace: Pace,
-        jobs: int = 4,
-    ) -> None:
-        """Work through these ports, in so many threads."""
-        self._placeholder = placeholder
+    def __init__(self, reader: AssetReader, *, vectors: Vectors, manifests: Manifests, pace: Pace) -> None:
+        """Work through these ports, not faster than the pace."""
         self._reader = reader
-        self._vectors = vectors
         self._manifests = manifests
         self._storing = Storing(vectors=vectors, manifests=manifests)
-        self._journal = journal
         self._pace = pace
-        self._jobs = jobs
 
-    def survey(self) -> Survey:
-        """Look at what there is. Raises ObjectsError, HomeUnusable; it can be done again."""
-        ignored: list[str] = []
-        ignored_count = objects = 0
+    def move(self, batch: Sequence[Asset], *, embedder: str, dry_run: bool = False) -> list[tuple[Found, Moved]]:
+        """Return what became of each asset; what is stored is durable on return. A dry run stores nothing.
 
-        def listed() -> Iterator[Listed]:
-            nonlocal ignored_count, objects
-            for path in self._placeholder.paths():
-                if place := place_of(path):
-                    objects += 1
-                    yield Listed(place, path)
-                else:
-                    ignored_count += 1
-                    ignored.extend([path] if len(ignored) < 10 else [])
-
-        twice = self._journal.list_anew(listed())
-        self._look()
-        assets, older = self._journal.choose()
-        return Survey(objects, assets, twice, older, self._journal.embedders(), tuple(ignored), ignored_count)
-
-    def run(self, *, embedder: str, recheck: bool = False, dry_run: bool = False) -> Iterator[Moved]:
-        """Yield what became of each asset, as soon as it is durable; the work happens while iterating.
-
-        Assets that an earlier run stored are not read again unless `recheck`. A dry run reads everything and writes
-        nothing but the journal. Raises EmbedderMismatch before anything is written, VectorsError and ObjectsError when
-        the work cannot go on: run again to complete it.
+        Raises VectorsError and ObjectsError: moving the same batch again completes it.
         """
-        if not dry_run:
-            self._vectors.prepare(DIMENSIONS, embedder=embedder)
-        with ThreadPoolExecutor(self._jobs, "nestor-migrate") as pool:
-            working: deque[Future[list[tuple[Found, Moved]]]] = deque()
-            for batch in self._batches(recheck=recheck):
-                if isinstance(batch, Moved):
-                    yield batch
-                    continue
-                working.append(pool.submit(self._move, batch, embedder=embedder, dry_run=dry_run))
-                if len(working) > self._jobs:
-                    yield from self._recorded(working.popleft().result())
-            while working:
-                yield from self._recorded(working.popleft().result())
-
-    def _look(self) -> None:
-        unknown = self._journal.unknown()
-        with ThreadPoolExecutor(self._jobs, "nestor-look") as pool:
-            for start in range(0, len(unknown), 1000):
-                objects = [(asset, self._journal.objects_of(asset)) for asset in unknown[start : start + 1000]]
-                self._journal.know(list(pool.map(self._address, objects)))
-
-    def _address(self, asset: tuple[str, list[Listed]]) -> tuple[str, str, str, str, str]:
-        """Return what the journal knows of an asset, as the smallest of its sound objects tells it."""
-        name, objects = asset
-        for each in objects:
-            try:
-                metadata = metadata_of(self._placeholder.read(each.path))
-            except Damaged:
-                continue
-            described = describe(metadata, each.place)
-            return name, described.manifest.uri, described.version, described.stamp, described.manifest.embedder
-        return name, UNADDRESSED + name, "", "", ""
-
-    def _batches(self, *, recheck: bool) -> Iterator[Moved | list[Asset]]:
-        batch: list[Asset] = []
-        size = 0
-        for asset in self._journal.assets():
-            if not recheck and (done := self._done(asset)):
-                yield done
-                continue
-            batch.append(asset)
-            size += len({(each.place.asset, each.place.segment) for each in asset.objects})
-            if size >= BATCH_SEGMENTS:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
-
-    def _done(self, asset: Asset) -> Moved | None:
-        if not asset.content_hash:
-            return None
-        now = self._manifests.get(object_id(asset.uri))
-        if now is None or now.status is not Status.STORED or now.content_hash != asset.content_hash:
-            return None
-        return Moved(asset.uri, Outcome.UNCHANGED, now.segments)
-
-    def _move(self, batch: Sequence[Asset], *, embedder: str, dry_run: bool) -> list[tuple[Found, Moved]]:
-        read = [self._reader.read(asset, embedder=embedder) for asset in batch]
+        read = self._reader.read(batch, embedder=embedder)
         found = [(each, self._manifests.get(object_id(each.asset.uri))) for each in read]
         moved = [(each, Moved(each.asset.uri, _judge(each, before), len(each.segments))) for each, before in found]
         if not dry_run:
@@ -194,6 +82,76 @@ class Migration:
             ]
         )
 
+
+class Migration:
+    """One placeholder into one bucket."""
+
+    def __init__(
+        self,
+        placeholder: Placeholder,
+        *,
+        mover: Mover,
+        vectors: Vectors,
+        manifests: Manifests,
+        journal: Journal,
+        jobs: int = 4,
+    ) -> None:
+        """Work through these ports, in so many threads."""
+        self._survey = Surveyor(placeholder, journal=journal, jobs=jobs)
+        self._mover = mover
+        self._vectors = vectors
+        self._manifests = manifests
+        self._journal = journal
+        self._jobs = jobs
+
+    def survey(self) -> Survey:
+        """Look at what there is. Raises ObjectsError, HomeUnusable; it can be done again."""
+        return self._survey.survey()
+
+    def run(self, *, embedder: str, recheck: bool = False, dry_run: bool = False) -> Iterator[Moved]:
+        """Yield what became of each asset, as soon as it is durable; the work happens while iterating.
+
+        Assets that an earlier run stored are not read again unless `recheck`. A dry run reads everything and writes
+        nothing but the journal. Raises EmbedderMismatch before anything is written, VectorsError and ObjectsError when
+        the work cannot go on: run again to complete it.
+        """
+        if not dry_run:
+            self._vectors.prepare(DIMENSIONS, embedder=embedder)
+        with ThreadPoolExecutor(self._jobs, "nestor-migrate") as pool:
+            working: deque[Future[list[tuple[Found, Moved]]]] = deque()
+            for batch in self._batches(recheck=recheck):
+                if isinstance(batch, Moved):
+                    yield batch
+                    continue
+                working.append(pool.submit(self._mover.move, batch, embedder=embedder, dry_run=dry_run))
+                if len(working) > self._jobs:
+                    yield from self._recorded(working.popleft().result())
+            while working:
+                yield from self._recorded(working.popleft().result())
+
+    def _batches(self, *, recheck: bool) -> Iterator[Moved | list[Asset]]:
+        batch: list[Asset] = []
+        size = 0
+        for asset in self._journal.assets():
+            if not recheck and (done := self._done(asset)):
+                yield done
+                continue
+            batch.append(asset)
+            size += segments_of(asset)
+            if size >= BATCH_SEGMENTS:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _done(self, asset: Asset) -> Moved | None:
+        if not asset.content_hash:
+            return None
+        now = self._manifests.get(object_id(asset.uri))
+        if now is None or now.status is not Status.STORED or now.content_hash != asset.content_hash:
+            return None
+        return Moved(asset.uri, Outcome.UNCHANGED, now.segments)
+
     def _recorded(self, moved: Sequence[tuple[Found, Moved]]) -> Iterator[Moved]:
         for found, each in moved:
             there = found.manifest is not None and each.outcome in {Outcome.STORED, Outcome.UNCHANGED}
@@ -205,6 +163,25 @@ class Migration:
                 notes=found.notes,
             )
             yield each
+
+
+def segments_of(asset: Asset) -> int:
+    """Return how many segments its objects are of."""
+    return len({(each.place.asset, each.place.segment) for each in asset.objects})
+
+
+def grouped(assets: Iterable[Asset], *, segments: int = BATCH_SEGMENTS) -> Iterator[list[Asset]]:
+    """Yield the assets in batches of about so many segments; no asset is divided."""
+    batch: list[Asset] = []
+    size = 0
+    for asset in assets:
+        batch.append(asset)
+        size += segments_of(asset)
+        if size >= segments:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _judge(found: Found, before: Manifest | None) -> Outcome:

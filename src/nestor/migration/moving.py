@@ -8,8 +8,9 @@ from typing import Any
 
 from nestor.errors import InvalidInput
 from nestor.migration.journal import Journal
-from nestor.migration.migrate import Migration, Moved, Survey
+from nestor.migration.migrate import Migration, Moved
 from nestor.migration.report import Report, write
+from nestor.migration.survey import Survey
 from nestor.migration.verify import Verification, Verifier
 
 
@@ -76,12 +77,16 @@ class Moving:
         return self._survey
 
     def _embedder(self) -> str:
-        if self.embedder is not None:
-            return self.embedder
-        named = {name or self.untold for name in self._looked().embedders} or {self.untold}
-        if len(named) > 1:
-            raise InvalidInput(
-                f"The objects were made by several embedders: {', '.join(sorted(named))}. Their embeddings cannot be "
-                "compared: choose one with --embedder; those of the others are then set aside."
-            )
-        return named.pop()
+        return self.embedder if self.embedder is not None else the_embedder(self._looked(), untold=self.untold)
+
+
+def the_embedder(survey: Survey, *, untold: str) -> str:
+    """Return the one embedder that made everything; `untold` did where nothing tells. Raises InvalidInput."""
+    named = {name or untold for name in survey.embedders} or {untold}
+    if len(named) > 1:
+        raise InvalidInput(
+            f"The objects were made by several embedders: {', '.join(sorted(named))}. Their embeddings cannot be "
+            "compared: choose one with --embedder (in the stack as `embedder` of the machine's input); those of the "
+            "others are then set aside."
+        )
+    return named.pop()

@@ -2,8 +2,11 @@
 
 import hashlib
 import itertools
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,7 +17,6 @@ from nestor.migration.naming import Described, describe
 from nestor.migration.placeholder import Damaged, Parsed, parse
 from nestor.migration.source import Placeholder
 from nestor.nesting import nest
-from nestor.ports import Objects
 
 MIGRATED = "placeholder:"
 """Begins the content hash of an asset that a migration stored and nothing has replaced since."""
@@ -24,6 +26,13 @@ _NESTED = 0.999
 
 _COPIED_BYTES = 16 << 20
 """Larger objects are told of, and not copied."""
+
+_AHEAD = 64
+"""Objects that are read before they are needed, where there are threads to read them."""
+
+
+_Fetched: TypeAlias = tuple[Listed, bytes | Damaged]
+"""An object, and what is in it or why it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +57,52 @@ class AssetReader:
         self,
         placeholder: Placeholder,
         *,
-        quarantine: Objects | None,
+        quarantine: Placeholder | None,
         dimensions: Sequence[int] = DIMENSIONS,
+        ahead: Executor | None = None,
     ) -> None:
-        """Copy what is damaged into the quarantine, if there is one."""
+        """Copy what is damaged into the quarantine, if there is one; read ahead in those threads, if there are any."""
         self._placeholder = placeholder
         self._quarantine = quarantine
         self._dimensions = tuple(dimensions)
+        self._ahead = ahead
 
-    def read(self, asset: Asset, *, embedder: str) -> Found:
-        """Return the asset; objects of another embedder count as damaged, those that name none do not.
+    def read(self, assets: Sequence[Asset], *, embedder: str) -> Iterator[Found]:
+        """Yield the assets; objects of another embedder count as damaged, those that name none do not.
 
         Raises ObjectsError when the store fails; what is wrong with single objects is noted.
         """
+        fetched = self._fetched(each for asset in assets for each in asset.objects)
+        for asset in assets:
+            yield self._put_together(asset, itertools.islice(fetched, len(asset.objects)), embedder=embedder)
+
+    def _fetched(self, objects: Iterable[Listed]) -> Iterator[_Fetched]:
+        if self._ahead is None:
+            yield from map(self._fetch, objects)
+            return
+        waiting: deque[Future[_Fetched]] = deque()
+        for each in objects:
+            waiting.append(self._ahead.submit(self._fetch, each))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _fetch(self, listed: Listed) -> _Fetched:
+        try:
+            self._check_size(listed)
+            return listed, self._placeholder.read(listed.path)
+        except Damaged as error:
+            return listed, error
+
+    def _put_together(self, asset: Asset, fetched: Iterable[_Fetched], *, embedder: str) -> Found:
         notes = _Notes(asset.uri)
         digest = hashlib.blake2b(digest_size=16)
         kept: dict[int, tuple[Described, Listed, dict[int, Embedding]]] = {}
         derived = 0
-        for objects in _by_segment(asset.objects):
-            parsed = dict(self._parsed(objects, notes, digest))
+        for some in _by_segment(fetched):
+            objects = [listed for listed, _ in some]
+            parsed = dict(self._parsed(some, notes, digest))
             try:
                 described = _described(objects[0], parsed, embedder=embedder)
                 _check_free(described, kept)
@@ -84,13 +120,13 @@ class AssetReader:
         return self._found(asset, kept, derived=derived, notes=notes, digest=digest.hexdigest())
 
     def _parsed(
-        self, objects: Sequence[Listed], notes: "_Notes", digest: "hashlib.blake2b"
+        self, fetched: Sequence[_Fetched], notes: "_Notes", digest: "hashlib.blake2b"
     ) -> Iterator[tuple[int, Parsed]]:
-        for each in objects:
-            content = b""
+        for each, content in fetched:
+            if isinstance(content, Damaged):
+                notes.quarantined(each, content)
+                continue
             try:
-                self._check_size(each)
-                content = self._placeholder.read(each.path)
                 parsed = parse(content, dimension=each.place.dimension)
             except Damaged as error:
                 notes.quarantined(each, error)
@@ -108,7 +144,7 @@ class AssetReader:
         if self._quarantine is None or not 0 < len(content) <= _COPIED_BYTES:
             return
         try:
-            self._quarantine.put(f"s3://quarantine/{path}", content)
+            self._quarantine.write(path, content)
         except InvalidInput:  # a path that no file may have; the note tells of it
             return
 
@@ -192,9 +228,9 @@ def _check_free(described: Described, taken: Container[int]) -> None:
         raise Damaged(f"There is another segment {described.segment.index} of the asset.", reason="duplicate")
 
 
-def _by_segment(objects: Sequence[Listed]) -> Iterator[list[Listed]]:
+def _by_segment(fetched: Iterable[_Fetched]) -> Iterator[list[_Fetched]]:
     """Yield the objects of each segment, small sizes first."""
-    for _, some in itertools.groupby(objects, key=lambda each: (each.place.asset, each.place.segment)):
+    for _, some in itertools.groupby(fetched, key=lambda each: (each[0].place.asset, each[0].place.segment)):
         yield list(some)
 
 

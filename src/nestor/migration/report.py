@@ -8,8 +8,9 @@ import orjson
 
 from nestor.errors import HomeUnusable
 from nestor.migration.journal import Journal
-from nestor.migration.migrate import Moved, Outcome, Survey
+from nestor.migration.migrate import Moved, Outcome
 from nestor.migration.pace import SERVICE
+from nestor.migration.survey import Survey
 from nestor.migration.verify import Verification
 
 KINDS: Final = ("quarantined", "trimmed", "differs")

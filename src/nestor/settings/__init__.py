@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nestor.errors import InvalidInput
+from nestor.settings.variables import read_share
 
 DEFAULT_HOME = Path("~/.nestor")
 NOVA_MODEL_ID = "amazon.nova-2-multimodal-embeddings-v1:0"
@@ -32,17 +33,29 @@ class Settings:
     """Most calls to Bedrock in a minute; what an account may do stands in its Service Quotas."""
     concurrency: int = 4
     """Calls to Bedrock at a time."""
+    question_cache: bool | None = None
+    """Whether embeddings of questions are kept in a file of the home; None for whether asking anew costs money."""
+    result_cache_seconds: int = 0
+    """How old an answer may be; 0 asks the indexes every time."""
+    shadow_rate: float = 0.0
+    """Which share of the questions to the page is asked again, exactly, to know the recall."""
 
     def __post_init__(self) -> None:
         """Refuse an embedder of no meaning."""
         if self.embedder not in EMBEDDERS:
             raise InvalidInput(f"NESTOR_EMBEDDER is {self.embedder!r}; it must be 'local' or 'nova'.")
 
+    @property
+    def keeps_questions(self) -> bool:
+        """Whether embeddings of questions are kept in a file."""
+        return self.embedder == "nova" if self.question_cache is None else self.question_cache
+
     @classmethod
     def from_environment(cls, *, home: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read NESTOR_HOME, VECTOR_BUCKET, NESTOR_VECTORS, NESTOR_ENDPOINT_URL, AWS_REGION, NESTOR_EMBEDDER and Nova's.
 
-        Nova's are NESTOR_MODEL_ID, NESTOR_REQUESTS_PER_MINUTE and NESTOR_CONCURRENCY. `home` given by the caller wins
+        Nova's are NESTOR_MODEL_ID, NESTOR_REQUESTS_PER_MINUTE and NESTOR_CONCURRENCY; of the search there are
+        NESTOR_QUESTION_CACHE, NESTOR_RESULT_CACHE_SECONDS and NESTOR_SHADOW_RATE. `home` given by the caller wins
         over NESTOR_HOME. Raises InvalidInput for a value that makes no sense.
         """
         endpoint_url = environment.get("NESTOR_ENDPOINT_URL") or None
@@ -61,11 +74,21 @@ class Settings:
             model_id=environment.get("NESTOR_MODEL_ID") or NOVA_MODEL_ID,
             requests_per_minute=_count(environment, "NESTOR_REQUESTS_PER_MINUTE", default=600, most=100_000),
             concurrency=_count(environment, "NESTOR_CONCURRENCY", default=4, most=64),
+            question_cache=_switch(environment, "NESTOR_QUESTION_CACHE"),
+            result_cache_seconds=_count(environment, "NESTOR_RESULT_CACHE_SECONDS", default=0, least=0, most=3_600),
+            shadow_rate=read_share(environment.get("NESTOR_SHADOW_RATE") or "0", "NESTOR_SHADOW_RATE"),
         )
 
 
-def _count(environment: Mapping[str, str], name: str, *, default: int, most: int) -> int:
+def _switch(environment: Mapping[str, str], name: str) -> bool | None:
+    text = environment.get(name) or None
+    if text not in {None, "on", "off"}:
+        raise InvalidInput(f"{name} is {text!r}; it must be 'on' or 'off'.")
+    return None if text is None else text == "on"
+
+
+def _count(environment: Mapping[str, str], name: str, *, default: int, most: int, least: int = 1) -> int:
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
-        raise InvalidInput(f"{name} is {text!r}; it must be a whole number from 1 to {most:,}.")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise InvalidInput(f"{name} is {text!r}; it must be a whole number from {least} to {most:,}.")
     return int(text)

@@ -4,199 +4,127 @@
 """
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from dataclasses import dataclass, fields
+from typing import Self
 
 from nestor.errors import InvalidInput
+from nestor.settings.variables import Variables, bucket, choice, flag, number, optional, share, text
 
 MODEL_ID = "amazon.nova-2-multimodal-embeddings-v1:0"
-
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+STRATEGIES = ("direct", "hierarchical", "refetch", "hybrid", "manual")
+"""As in nestor.strategies, which knows more than names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings:
+class FunctionSettings:
+    """Of any function: its fields say which variables they are read from."""
+
+    VARIABLES = Variables()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings. Raises InvalidInput naming the variable that is missing or makes no sense."""
+        return cls(**{field.name: field.metadata["read"](environment) for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings(FunctionSettings):
     """Of `plan`: where things lie, how they are cut, and what goes which way."""
 
-    VARIABLES: ClassVar = ("VECTOR_BUCKET", "NESTOR_SOURCE_BUCKET", "NESTOR_WORK_BUCKET", "NESTOR_STATE_BUCKET")
-
-    vector_bucket: str
-    source_bucket: str
-    work_bucket: str
-    state_bucket: str
-    model_id: str = MODEL_ID
-    segment_seconds: int = 5
-    segment_characters: int = 1_000
-    batch_segments: int = 8
+    vector_bucket: str = bucket("VECTOR_BUCKET")
+    source_bucket: str = bucket("NESTOR_SOURCE_BUCKET")
+    work_bucket: str = bucket("NESTOR_WORK_BUCKET")
+    state_bucket: str = bucket("NESTOR_STATE_BUCKET")
+    model_id: str = text("NESTOR_MODEL_ID", MODEL_ID)
+    segment_seconds: int = number("NESTOR_SEGMENT_SECONDS", 5, low=1, high=30)
+    segment_characters: int = number("NESTOR_SEGMENT_CHARACTERS", 1_000, low=800, high=50_000)
+    batch_segments: int = number("NESTOR_BATCH_SEGMENTS", 8, low=1, high=100)
     """Texts in a batch; pages and pictures are half as many, for they are larger."""
-    async_characters: int = 200_000
+    async_characters: int = number("NESTOR_ASYNC_CHARACTERS", 200_000, low=1, high=100_000_000)
     """A text at least this long is embedded by a job."""
-    collection_from_prefix: bool = False
+    collection_from_prefix: bool = flag("NESTOR_COLLECTION_FROM_PREFIX")
     """The first folder of an object's key is its collection."""
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises InvalidInput naming the variable that is missing or makes no sense."""
-        read = _Reader(environment)
-        return cls(
-            vector_bucket=read.bucket("VECTOR_BUCKET"),
-            source_bucket=read.bucket("NESTOR_SOURCE_BUCKET"),
-            work_bucket=read.bucket("NESTOR_WORK_BUCKET"),
-            state_bucket=read.bucket("NESTOR_STATE_BUCKET"),
-            model_id=read.text("NESTOR_MODEL_ID", MODEL_ID),
-            segment_seconds=read.number("NESTOR_SEGMENT_SECONDS", 5, low=1, high=30),
-            segment_characters=read.number("NESTOR_SEGMENT_CHARACTERS", 1_000, low=800, high=50_000),
-            batch_segments=read.number("NESTOR_BATCH_SEGMENTS", 8, low=1, high=100),
-            async_characters=read.number("NESTOR_ASYNC_CHARACTERS", 200_000, low=1, high=100_000_000),
-            collection_from_prefix=read.flag("NESTOR_COLLECTION_FROM_PREFIX"),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbedSettings:
+class EmbedSettings(FunctionSettings):
     """Of `embed_sync`."""
 
-    VARIABLES: ClassVar = ("VECTOR_BUCKET", "NESTOR_SOURCE_BUCKET", "NESTOR_WORK_BUCKET")
-
-    vector_bucket: str
-    source_bucket: str
-    work_bucket: str
-    model_id: str = MODEL_ID
-    requests_per_minute: int = 600
-    concurrency: int = 4
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises InvalidInput naming the variable that is missing or makes no sense."""
-        read = _Reader(environment)
-        return cls(
-            vector_bucket=read.bucket("VECTOR_BUCKET"),
-            source_bucket=read.bucket("NESTOR_SOURCE_BUCKET"),
-            work_bucket=read.bucket("NESTOR_WORK_BUCKET"),
-            model_id=read.text("NESTOR_MODEL_ID", MODEL_ID),
-            requests_per_minute=read.number("NESTOR_REQUESTS_PER_MINUTE", 600, low=1, high=1_000_000),
-            concurrency=read.number("NESTOR_CONCURRENCY", 4, low=1, high=64),
-        )
+    vector_bucket: str = bucket("VECTOR_BUCKET")
+    source_bucket: str = bucket("NESTOR_SOURCE_BUCKET")
+    work_bucket: str = bucket("NESTOR_WORK_BUCKET")
+    model_id: str = text("NESTOR_MODEL_ID", MODEL_ID)
+    requests_per_minute: int = number("NESTOR_REQUESTS_PER_MINUTE", 600, low=1, high=1_000_000)
+    concurrency: int = number("NESTOR_CONCURRENCY", 4, low=1, high=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
+class StoreSettings(FunctionSettings):
     """Of `store_embeddings`."""
 
-    VARIABLES: ClassVar = ("VECTOR_BUCKET", "NESTOR_SOURCE_BUCKET", "NESTOR_WORK_BUCKET", "NESTOR_STATE_BUCKET")
-
-    vector_bucket: str
-    source_bucket: str
-    work_bucket: str
-    state_bucket: str
-    model_id: str = MODEL_ID
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises InvalidInput naming the variable that is missing or makes no sense."""
-        read = _Reader(environment)
-        return cls(
-            vector_bucket=read.bucket("VECTOR_BUCKET"),
-            source_bucket=read.bucket("NESTOR_SOURCE_BUCKET"),
-            work_bucket=read.bucket("NESTOR_WORK_BUCKET"),
-            state_bucket=read.bucket("NESTOR_STATE_BUCKET"),
-            model_id=read.text("NESTOR_MODEL_ID", MODEL_ID),
-        )
+    vector_bucket: str = bucket("VECTOR_BUCKET")
+    source_bucket: str = bucket("NESTOR_SOURCE_BUCKET")
+    work_bucket: str = bucket("NESTOR_WORK_BUCKET")
+    state_bucket: str = bucket("NESTOR_STATE_BUCKET")
+    model_id: str = text("NESTOR_MODEL_ID", MODEL_ID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuerySettings:
+class QuerySettings(FunctionSettings):
     """Of `query_handler`."""
 
-    VARIABLES: ClassVar = ("VECTOR_BUCKET",)
+    vector_bucket: str = bucket("VECTOR_BUCKET")
+    model_id: str = text("NESTOR_MODEL_ID", MODEL_ID)
+    requests_per_minute: int = number("NESTOR_REQUESTS_PER_MINUTE", 600, low=1, high=1_000_000)
+    concurrency: int = number("NESTOR_CONCURRENCY", 4, low=1, high=64)
+    strategy: str = choice("NESTOR_STRATEGY", STRATEGIES[0], among=STRATEGIES)
+    """Of questions that name none."""
+    placeholder: str = optional("NESTOR_PLACEHOLDER")
+    """What `manual` scans, `s3://bucket/prefix`."""
+    questions_table: str = optional("NESTOR_QUESTIONS_TABLE")
+    """DynamoDB table of embeddings of questions."""
+    questions_days: int = number("NESTOR_QUESTIONS_DAYS", 30, low=1, high=3_650)
+    """How long the table keeps one."""
+    result_cache_seconds: int = number("NESTOR_RESULT_CACHE_SECONDS", 0, low=0, high=3_600)
+    """How old an answer may be; 0 asks the indexes every time."""
+    shadow_url: str = optional("NESTOR_SHADOW_URL")
+    """Queue of shadow queries."""
+    shadow_rate: float = share("NESTOR_SHADOW_RATE")
+    """Which share of the questions goes there."""
 
-    vector_bucket: str
-    model_id: str = MODEL_ID
-    requests_per_minute: int = 600
-    concurrency: int = 4
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises InvalidInput naming the variable that is missing or makes no sense."""
-        read = _Reader(environment)
-        return cls(
-            vector_bucket=read.bucket("VECTOR_BUCKET"),
-            model_id=read.text("NESTOR_MODEL_ID", MODEL_ID),
-            requests_per_minute=read.number("NESTOR_REQUESTS_PER_MINUTE", 600, low=1, high=1_000_000),
-            concurrency=read.number("NESTOR_CONCURRENCY", 4, low=1, high=64),
-        )
+    def __post_init__(self) -> None:
+        """Refuse what can only fail later."""
+        if self.placeholder and not self.placeholder.startswith("s3://"):
+            raise InvalidInput(
+                f"NESTOR_PLACEHOLDER is {self.placeholder!r}; it must be s3://bucket or s3://bucket/prefix."
+            )
+        if self.strategy == "manual" and not self.placeholder:
+            raise InvalidInput("NESTOR_STRATEGY is 'manual', which scans a placeholder: set NESTOR_PLACEHOLDER, too.")
+        if self.shadow_rate and not self.shadow_url:
+            raise InvalidInput("NESTOR_SHADOW_RATE is set, and nobody says where to: set NESTOR_SHADOW_URL, too.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetSettings:
+class ShadowSettings(FunctionSettings):
+    """Of `shadow_query`."""
+
+    vector_bucket: str = bucket("VECTOR_BUCKET")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetSettings(FunctionSettings):
     """Of `forget`."""
 
-    VARIABLES: ClassVar = ("VECTOR_BUCKET", "NESTOR_SOURCE_BUCKET", "NESTOR_WORK_BUCKET", "NESTOR_STATE_BUCKET")
-
-    vector_bucket: str
-    source_bucket: str
-    work_bucket: str
-    state_bucket: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises InvalidInput naming the variable that is missing or makes no sense."""
-        read = _Reader(environment)
-        return cls(
-            vector_bucket=read.bucket("VECTOR_BUCKET"),
-            source_bucket=read.bucket("NESTOR_SOURCE_BUCKET"),
-            work_bucket=read.bucket("NESTOR_WORK_BUCKET"),
-            state_bucket=read.bucket("NESTOR_STATE_BUCKET"),
-        )
+    vector_bucket: str = bucket("VECTOR_BUCKET")
+    source_bucket: str = bucket("NESTOR_SOURCE_BUCKET")
+    work_bucket: str = bucket("NESTOR_WORK_BUCKET")
+    state_bucket: str = bucket("NESTOR_STATE_BUCKET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RedriveSettings:
+class RedriveSettings(FunctionSettings):
     """Of `redrive`."""
 
-    VARIABLES: ClassVar = ("NESTOR_DEAD_LETTERS_URL", "NESTOR_STATE_MACHINE_ARN")
-
-    dead_letters_url: str
-    state_machine_arn: str
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises InvalidInput naming the variable that is missing."""
-        read = _Reader(environment)
-        return cls(
-            dead_letters_url=read.text("NESTOR_DEAD_LETTERS_URL"),
-            state_machine_arn=read.text("NESTOR_STATE_MACHINE_ARN"),
-        )
-
-
-class _Reader:
-    """Variables as values; every complaint names the variable."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def text(self, name: str, default: str = "") -> str:
-        value = self._environment.get(name, "").strip() or default
-        if not value:
-            raise InvalidInput(f"The environment variable {name} is missing or empty: set it for this function.")
-        return value
-
-    def bucket(self, name: str) -> str:
-        value = self.text(name)
-        if not _BUCKET.fullmatch(value):
-            raise InvalidInput(f"{name} is {value!r}, which is no bucket name: give the name, no ARN and no address.")
-        return value
-
-    def number(self, name: str, default: int, *, low: int, high: int) -> int:
-        value = self.text(name, str(default))
-        if not value.isdecimal() or not low <= int(value) <= high:
-            raise InvalidInput(f"{name} is {value!r}; it must be a whole number from {low:,} to {high:,}.")
-        return int(value)
-
-    def flag(self, name: str) -> bool:
-        value = self.text(name, "false").lower()
-        if value not in {"true", "false"}:
-            raise InvalidInput(f"{name} is {value!r}; it must be 'true' or 'false'.")
-        return value == "true"
+    dead_letters_url: str = text("NESTOR_DEAD_LETTERS_URL")
+    state_machine_arn: str = text("NESTOR_STATE_MACHINE_ARN")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nestor.caches import Bounded, CachedEmbedder, CachedStrategy, KeptEmbeddings, QuestionFile, Rate
+from nestor.adapters.question_file import QuestionFile
+from nestor.caches import Bounded, CachedEmbedder, CachedStrategy, KeptEmbeddings, RankingMemory, Rate
 from nestor.domain import Embedding, Segment
 from nestor.errors import EmbeddingFailed, HomeUnusable, VectorsError
 from nestor.nesting import nest
@@ -96,10 +97,10 @@ def test_the_file_serves_another_process_and_another_embedder_never(tmp_path: Pa
     """Bit-equal; only under the embedder's own id; the words are not in the file."""
     path = tmp_path / "questions.sqlite"
     one, other, third = Counting(), Counting(), Counting("counting-2")
-    first = CachedEmbedder(one, file=QuestionFile(path)).embed_text_query("unmistakable")
-    assert (CachedEmbedder(other, file=QuestionFile(path)).embed_text_query("unmistakable") == first).all()
+    first = CachedEmbedder(one, store=QuestionFile(path)).embed_text_query("unmistakable")
+    assert (CachedEmbedder(other, store=QuestionFile(path)).embed_text_query("unmistakable") == first).all()
     assert other.asked == []
-    assert not (CachedEmbedder(third, file=QuestionFile(path)).embed_text_query("unmistakable") == first).all()
+    assert not (CachedEmbedder(third, store=QuestionFile(path)).embed_text_query("unmistakable") == first).all()
     assert b"unmistakable" not in path.read_bytes()
 
 
@@ -107,10 +108,10 @@ def test_the_file_is_bounded(tmp_path: Path) -> None:
     """Of more than three the oldest go."""
     embedder = Counting()
     for word in "abcde":
-        CachedEmbedder(embedder, file=QuestionFile(tmp_path / "q", most=3)).embed_text_query(word)
+        CachedEmbedder(embedder, store=QuestionFile(tmp_path / "q", most=3)).embed_text_query(word)
     embedder.asked.clear()
     for word in "edcba":
-        CachedEmbedder(embedder, file=QuestionFile(tmp_path / "q", most=9)).embed_text_query(word)
+        CachedEmbedder(embedder, store=QuestionFile(tmp_path / "q", most=9)).embed_text_query(word)
     assert embedder.asked == ["b", "a"]
 
 
@@ -213,6 +214,17 @@ def test_an_answer_ends_after_its_seconds(nestor: Nestor) -> None:
     assert cached.search(Asked(embedding=unit(1))) is first
     now = 10.0
     assert cached.search(Asked(embedding=unit(1))) is not first
+
+
+def test_strategies_that_share_a_memory_are_told_apart(nestor: Nestor) -> None:
+    """By their options: another number of candidates is another answer, the same number the same one."""
+    memory, asked = RankingMemory(), Asked(embedding=unit(1), top_k=3)
+    found = [
+        CachedStrategy(Refetch(nestor.store, candidates=each), memory=memory, options=each).search(asked)
+        for each in (5, 20, 5)
+    ]
+    assert [each.candidates for each in found] == [5, 20, 5]
+    assert found[2] is found[0]
 
 
 def test_an_error_is_not_remembered(nestor: Nestor, monkeypatch: pytest.MonkeyPatch) -> None:

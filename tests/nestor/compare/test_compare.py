@@ -4,17 +4,32 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nestor.compare import Comparison, Measured, Sample, Truth, advice, conclude, exhaustive, ndcg, recall
+from nestor.compare import (
+    Comparison,
+    Measured,
+    Sample,
+    Truth,
+    advice,
+    conclude,
+    contenders,
+    exhaustive,
+    measure,
+    ndcg,
+    recall,
+    sampled,
+)
 from nestor.domain import Embedding, Metadata
 from nestor.errors import InvalidInput
 from nestor.ports import VectorRow
 from nestor.prices import Plan, prices
 from nestor.report import html
+from nestor.wiring import Nestor
 
 
 def rows(count: int) -> Embedding:
@@ -50,6 +65,44 @@ def test_the_sizes_of_the_rows_are_means() -> None:
     truth = exhaustive((VectorRow("k", row, each) for row, each in zip(rows(2), told, strict=True)), [sample()], k=1)
     assert truth.filterable_bytes == 1 + len('{"page":1}')
     assert truth.text_bytes == len('{"text":"abcd"}')
+
+
+def test_under_a_filter_only_what_matches_is_an_answer() -> None:
+    """As plain sorting of the matching rows; counts and the page say under what."""
+    table = rows(1_500)
+    told: list[Metadata] = [{"page": at % 50} for at in range(len(table))]
+    asked = Sample(table[7] / np.linalg.norm(table[7]))
+    some = [VectorRow(str(at), row, each) for at, (row, each) in enumerate(zip(table, told, strict=True))]
+    truth = exhaustive(some, [asked], k=10, where={"page": {"$gte": 48}})
+    wide = table.astype(np.float64)
+    similarity = wide @ asked.embedding / np.linalg.norm(wide, axis=1)
+    right = [str(at) for at in np.argsort(-similarity) if at % 50 >= 48][:10]
+    assert truth.answers[0] == {key: 10.0 - rank for rank, key in enumerate(right)}
+    assert (truth.rows, truth.matching) == (1_500, 60)
+    with pytest.raises(InvalidInput, match="None of the 1,500 segments matches"):
+        exhaustive(some, [asked], k=10, where={"page": 99})
+    named = conclude(
+        GOOD, replace(truth, where={"file_name": "<b>"}), k=10, plan=Plan(segments=1, queries=1), prices=prices()
+    )
+    assert "60 segments that match <code>{&quot;file_name&quot;:&quot;&lt;b&gt;&quot;}</code>" in html(named)
+
+
+def test_every_question_is_asked_under_the_filter(nestor: Nestor, tmp_path: Path) -> None:
+    """All strategies return only what matches, so their recall is that of the filtered answers."""
+    files = [tmp_path / f"{number}.{'md' if number % 3 else 'txt'}" for number in range(6)]
+    for path in files:
+        path.write_text(f"text number {path.stem}")
+    assert [outcome.segments for outcome in nestor.ingest.run(files)] == [1] * 6
+    samples = sampled(nestor.store, 4)
+    where = {"file_name": {"$in": ["0.txt", "3.txt"]}}
+    truth = exhaustive(nestor.store.rows(3072), samples, k=2, where=where)
+    assert truth.matching == 2
+    for contender in contenders(nestor.store, words=False):
+        plan = Plan(segments=6, queries=1)
+        measured = measure(contender, samples, truth, k=2, plan=plan, prices=prices())
+        allowed = {key for answers in truth.answers for key in answers}
+        assert set().union(*measured.found) <= allowed
+        assert measured.recall == 1.0, contender.label
 
 
 def sample() -> Sample:

@@ -4,21 +4,35 @@ import pytest
 
 from nestor.errors import InvalidInput
 from nestor.settings.functions import (
+    STRATEGIES,
     EmbedSettings,
     ForgetSettings,
     PlanSettings,
     QuerySettings,
     RedriveSettings,
+    ShadowSettings,
     StoreSettings,
 )
+from nestor.settings.migration import MigrateSettings
+from nestor.strategies import NAMES
 
-EVERY = [PlanSettings, EmbedSettings, StoreSettings, QuerySettings, ForgetSettings, RedriveSettings]
+EVERY = [
+    PlanSettings,
+    EmbedSettings,
+    StoreSettings,
+    QuerySettings,
+    ForgetSettings,
+    RedriveSettings,
+    ShadowSettings,
+    MigrateSettings,
+]
 ALL = {
     "VECTOR_BUCKET": "vectors",
     "NESTOR_SOURCE_BUCKET": "source",
     "NESTOR_WORK_BUCKET": "work",
     "NESTOR_STATE_BUCKET": "state",
     "NESTOR_DEAD_LETTERS_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
+    "NESTOR_PLACEHOLDER": "s3://old/embeddings",
     "NESTOR_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:embedder",
 }
 
@@ -63,3 +77,36 @@ def test_defaults_and_values() -> None:
     )
     assert (given.collection_from_prefix, given.segment_seconds) == (True, 30)
     assert EmbedSettings.from_environment(ALL | {"NESTOR_REQUESTS_PER_MINUTE": "60"}).requests_per_minute == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("NESTOR_STRATEGY", "best", "hierarchical"),
+        ("NESTOR_STRATEGY", "manual", "NESTOR_PLACEHOLDER"),
+        ("NESTOR_PLACEHOLDER", "/folder", "s3://"),
+        ("NESTOR_SHADOW_RATE", "0.5", "NESTOR_SHADOW_URL"),
+        ("NESTOR_SHADOW_RATE", "1.5", "from 0 to 1"),
+        ("NESTOR_SHADOW_RATE", "nan", "from 0 to 1"),
+        ("NESTOR_QUESTIONS_DAYS", "0", "1 to 3,650"),
+        ("NESTOR_RESULT_CACHE_SECONDS", "-1", "0 to 3,600"),
+    ],
+)
+def test_senseless_search(name: str, value: str, told: str) -> None:
+    """What would fail with the first question is refused, and the message says how to mend it."""
+    with pytest.raises(InvalidInput, match=name) as raised:
+        QuerySettings.from_environment(ALL | {name: value})
+    assert told in str(raised.value)
+
+
+def test_search() -> None:
+    """By default nothing is kept outside, nothing asked twice, and `direct` answers."""
+    usual = QuerySettings.from_environment(ALL)
+    assert (usual.strategy, usual.placeholder, usual.questions_table, usual.shadow_rate) == ("direct", "", "", 0.0)
+    given = QuerySettings.from_environment(ALL | {"NESTOR_SHADOW_RATE": "0.01", "NESTOR_SHADOW_URL": "https://q"})
+    assert (given.shadow_rate, given.shadow_url) == (0.01, "https://q")
+
+
+def test_strategies() -> None:
+    """Every strategy may be the usual one."""
+    assert STRATEGIES == NAMES

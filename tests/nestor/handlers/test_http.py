@@ -23,8 +23,8 @@ from nestor.errors import (
 pytest.importorskip("aws_lambda_powertools", reason="aws-lambda-powertools is not installed")
 
 from nestor import functions
+from nestor.answer import Answer, Asked
 from nestor.handlers import _runtime, query_handler
-from nestor.pipeline.answer import Answer, Asked
 from nestor.search import Found
 
 EVENT = Path(__file__).parents[2] / "events" / "query.json"
@@ -53,7 +53,7 @@ class Canned:
 def canned(monkeypatch: pytest.MonkeyPatch) -> Canned:
     """Return what stands in for the search."""
     made = Canned()
-    monkeypatch.setattr(functions, "answers", lambda *_: made)
+    monkeypatch.setattr(functions, "answers", lambda *_, **__: made)
     monkeypatch.setenv("VECTOR_BUCKET", "bucket")
     return made
 
@@ -83,6 +83,8 @@ def test_answer(canned: Canned, event: Callable[..., dict[str, Any]]) -> None:
         "dimension": 3072,
         "strategy": "direct",
         "hits": [{"key": "k", "similarity": 0.75, "distance": 0.25, "metadata": {"page": 1}}],
+        "candidates": 0,
+        "spent": {"requests": 0, "returned_bytes": 0},
         "took_ms": {"embed": 1.5, "vectors": 2.5, "total": 4.0},
     }
     assert canned.asked == [Asked(query="a day out", top_k=3, where={"page": 1})]

@@ -65,7 +65,9 @@ def test_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert "TotalLatency" in metrics
 
 
-@pytest.mark.parametrize("name", ["plan", "embed_sync", "store_embeddings", "query_handler", "forget", "redrive"])
+@pytest.mark.parametrize(
+    "name", ["plan", "embed_sync", "store_embeddings", "query_handler", "forget", "redrive", "shadow_query"]
+)
 def test_import_needs_nothing(name: str) -> None:
     """Every function can be imported with an empty environment, without what is heavy."""
     code = (

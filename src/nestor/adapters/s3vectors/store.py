@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 
 from nestor.adapters.s3vectors.batches import batches, check_embedding, check_rows, chunks, last_of_each_key
 from nestor.adapters.s3vectors.calls import Calls
-from nestor.adapters.s3vectors.embeddings import S3Embeddings
 from nestor.adapters.s3vectors.errors import NOT_FOUND
 from nestor.adapters.s3vectors.indexes import Indexes, index_name, patiently
 from nestor.adapters.s3vectors.limits import GET_KEYS, LIST_PAGE, TOP_K
+from nestor.adapters.s3vectors.rows import S3Rows, row_of
 from nestor.adapters.s3vectors.wire import encode, install
 from nestor.domain import Embedding, Filter, Hit
 from nestor.errors import InvalidInput, VectorsError
@@ -37,7 +36,7 @@ class S3Vectors:
         self._bucket = bucket
         self._sleep = sleep
         self._indexes = Indexes(self._calls, bucket=bucket, sleep=sleep)
-        self._embeddings = S3Embeddings(client, bucket=bucket)
+        self._rows = S3Rows(client, bucket=bucket)
 
     def prepare(self, dimensions: Iterable[int], *, embedder: str) -> None:
         """Create the bucket and the indexes where missing; others may be doing the same at the same time.
@@ -116,7 +115,7 @@ class S3Vectors:
 
     def fetch(self, dimension: int, keys: Sequence[str]) -> tuple[Mapping[str, Embedding], Spent]:
         """Return the embeddings of the keys, absent ones left out, and what it took: a request for each 100."""
-        found = self._embeddings.get(dimension, keys)
+        found = self._rows.embeddings(dimension, keys)
         returned = sum(len(key) for key in found) + len(found) * dimension * _FLOAT_BYTES
         return found, Spent(-(-len(keys) // GET_KEYS), returned)
 
@@ -131,9 +130,7 @@ class S3Vectors:
             "list_vectors", "vectors", **self._index(dimension), returnData=True, returnMetadata=True
         )
         for page in listed:
-            for vector in page:
-                embedding = np.asarray(vector["data"]["float32"], np.float32)
-                yield VectorRow(vector["key"], embedding, vector.get("metadata", {}))
+            yield from map(row_of, page)
 
     def drop(self, dimension: int) -> None:
         """Remove the index with all its rows; an absent one is ignored."""

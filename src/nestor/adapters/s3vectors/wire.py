@@ -17,6 +17,7 @@ import orjson
 from numpy.typing import ArrayLike, NDArray
 
 from nestor import __version__
+from nestor.adapters.s3vectors import reader
 from nestor.errors import InvalidEmbedding
 
 _CONTEXT = "nestor.floats"
@@ -50,14 +51,16 @@ def client_config(*, max_pool_connections: int = 16, connect_timeout: float = 5.
 def install(client: Any) -> None:
     """Make PutVectors and QueryVectors of this client take NumPy rows, lists or Floats, and write them fast.
 
-    Vectors go out as the shortest digits that give the same float32. From then on the two calls raise InvalidEmbedding,
-    before anything is sent, for a NaN, an infinity, or a number too large for float32. Installing twice changes
-    nothing. Other handlers of `before-parameter-build` see the caller's vectors, those of `before-call` the final body.
+    Vectors go out as the shortest digits that give the same float32. From then on the two calls raise
+    InvalidEmbedding, before anything is sent, for a NaN, an infinity, or a number too large for float32. Installing
+    twice changes nothing. GetVectors and ListVectors answer with rows of float32. Other handlers of `before-
+    parameter-build` see the caller's vectors, those of `before-call` the final body.
     """
     on = client.meta.events
     for operation, take in (("PutVectors", _take_put), ("QueryVectors", _take_query)):
         on.register_last(f"before-parameter-build.s3vectors.{operation}", take, unique_id=f"nestor-take-{operation}")
         on.register_first(f"before-call.s3vectors.{operation}", _write, unique_id=f"nestor-write-{operation}")
+    reader.install(client)
 
 
 def encode(vector: ArrayLike) -> Floats:

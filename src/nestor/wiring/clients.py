@@ -1,0 +1,71 @@
+"""The boto3 clients: of AWS, of another endpoint, or of the engine in this process."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from nestor.errors import HomeBusy, InvalidInput, VectorsError
+from nestor.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from s3vectors_local import Engine
+
+
+def s3(settings: Settings, *, connections: int) -> Any:
+    """Return the client of S3; it keeps so many connections."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 6})
+    session = boto3.session.Session(region_name=settings.region)
+    return session.client("s3", region_name=session.region_name or "us-east-1", config=config)
+
+
+def s3vectors(settings: Settings, *, read_only: bool, closing: ExitStack) -> Any:
+    """Return the client of S3 Vectors: this process, `endpoint_url` or AWS. What is opened is closed with `closing`.
+
+    Raises HomeBusy when another process is writing, InvalidInput when no region is known, VectorsError.
+    """
+    from nestor.adapters.s3vectors import client_config
+
+    if settings.vectors == "embedded":
+        return _embedded(settings, client_config(), read_only=read_only, closing=closing)
+    import boto3
+
+    session = boto3.session.Session(region_name=settings.region)
+    region = session.region_name or ("us-east-1" if settings.endpoint_url else None)
+    if region is None:
+        raise InvalidInput("No AWS region is known: set AWS_REGION, or a region in the AWS profile.")
+    return session.client("s3vectors", endpoint_url=settings.endpoint_url, region_name=region, config=client_config())
+
+
+def _embedded(settings: Settings, config: Any, *, read_only: bool, closing: ExitStack) -> Any:
+    from s3vectors_local import boto, errors
+
+    folder = settings.home / "vectors"
+    try:
+        engine = _engine(folder, read_only=read_only)
+    except errors.StoreLocked as error:
+        raise HomeBusy(
+            f"Another process is writing to {settings.home} ({error}). Wait for it, or use another --home."
+        ) from error
+    except errors.StoreError as error:
+        raise VectorsError(f"Cannot use {folder}: {error}", code=type(error).__name__) from error
+    closing.callback(engine.close)
+    if not engine.read_only:
+        # A large ingest leaves the indexes ready to be searched; one that failed or was interrupted ends at once.
+        closing.push(lambda kind, *_: engine.settle() if kind is None else None)
+    return boto.client(engine, config=config)
+
+
+def _engine(folder: "Path", *, read_only: bool) -> "Engine":
+    from s3vectors_local import errors, open_engine
+
+    if not read_only or not folder.exists():
+        return open_engine(folder)
+    try:
+        return open_engine(folder, read_only=True)
+    except (errors.StoreTooOld, errors.StoreMissing):
+        open_engine(folder).close()  # a writer converts what an older release wrote
+        return open_engine(folder, read_only=True)
