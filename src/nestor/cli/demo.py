@@ -48,6 +48,7 @@ def demo(context: click.Context, *, samples: Path) -> None:
     say(
         "\nTry next:\n"
         f"  export NESTOR_HOME={settings.home}\n"
+        "  .venv/bin/nestor serve    # the page: http://127.0.0.1:8484\n"
         '  .venv/bin/nestor search "your own words" --where modality=image\n'
         "  .venv/bin/nestor search --image samples/images/cat-mirror.jpg --all-dimensions\n"
         "  .venv/bin/nestor ingest ~/Documents --collection mine\n"
