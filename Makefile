@@ -36,8 +36,10 @@ types: $(VENV)/.dev ## mypy, strict
 imports: $(VENV)/.dev ## Import directions (.importlinter)
 	$(BIN)/lint-imports
 
+# What drives the browser keeps an event loop running: other tests cannot have theirs beside it.
 unit: $(VENV)/.dev $(VENV)/.browser ## Every test but the slow tier, on all cores
-	$(BIN)/pytest -n auto --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow" --ignore tests/browser
+	$(BIN)/pytest -n auto tests/browser
 
 test-slow: $(VENV)/.dev ## The slow tier: long fuzzing, long state machines
 	$(BIN)/pytest -n auto -m slow --timeout=3600 -o faulthandler_timeout=3500

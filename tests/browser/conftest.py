@@ -1,4 +1,8 @@
-"""A real browser before `nestor serve` over the samples; skipped where there is no browser."""
+"""A real browser before `nestor serve` over the samples; skipped where there is no browser.
+
+In a run of its own (`make unit`): what drives the browser keeps an event loop running, beside which no other test can
+start one.
+"""
 
 import json
 import shutil
@@ -13,13 +17,6 @@ import pytest
 api = pytest.importorskip("playwright.sync_api", reason="no playwright: it is in the group browser")
 
 Open = Callable[..., Any]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker have them all: the samples are ingested once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
