@@ -4,7 +4,6 @@ import contextlib
 import functools
 import importlib.util
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -60,16 +59,6 @@ class _NoPause:
     @staticmethod
     def sleep(seconds: float) -> None:
         """Wait no longer than another thread needs to go on."""
-
-
-@pytest.fixture(autouse=True)
-def _logs_are_seen(request: pytest.FixtureRequest) -> None:
-    """Let the functions log to where this test looks: their logger keeps the stream that was there when it was made."""
-    if "capfd" in request.fixturenames:
-        request.getfixturevalue("capfd")
-    for handler in _runtime._logger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(sys.stdout)
 
 
 @pytest.fixture(scope="session")
