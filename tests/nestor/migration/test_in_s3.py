@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -18,12 +19,14 @@ FILM = "s3://src/film.mp4"
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Serve S3 with a bucket `old`; boto3 finds it by the environment."""
+    """Serve S3 with an empty bucket `old`; boto3 finds it by the environment."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    with urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")):
+        pass  # All servers of a process share one state: what other tests stored is there, too.
     for name, value in (
         ("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}"),
         ("AWS_ACCESS_KEY_ID", "any"),
