@@ -102,8 +102,8 @@ class Trial:
         """Ask under each filter: at the chosen settings, or at the first dearer ones that reach the target there."""
         points = self._contender.points
         for name in FILTERED if self._contender.filters else ():
+            self._series(10, points[chosen], name)  # unmeasured: other rows are compared than without a filter
             for label in list(points)[list(points).index(chosen) :]:
-                self._search(0, 10, points[label], name)
                 ten = self._series(10, points[label], name)
                 self._tell({"filter": name, "point": label, "k10": ten})
                 if ten["recall"] >= TARGET:
