@@ -20,6 +20,7 @@ from s3vectors_local.storage.slab import Rows
 
 _gather: Final = Gather()
 _WORTH: Final = 4  # codes pay where at most one row in so many is compared after them
+_SPREAD: Final = 3  # a code of a list costs so much less than one that is picked out
 
 Found = list[tuple[int, float]]
 """Record ids and distances, nearest first; of equal distances the vector first written comes first."""
@@ -45,30 +46,46 @@ class View:
 
     def nearest(self, query: Float32, *, k: int, selected: Mask | None) -> Found:
         """Return the k nearest rows, of all or of those whose slots are selected."""
-        matching = None if selected is None else np.flatnonzero(selected & ~self.dead[: self.index.slots])
+        matching = None if selected is None else selected & ~self.dead[: self.index.slots]
         candidates = None if self.coarse is None else self._candidates(self.coarse, query, k, matching)
         if candidates is None:
-            return self._exact(query, k) if matching is None else self._among(matching, query, k)
+            return self._exact(query, k) if matching is None else self._among(np.flatnonzero(matching), query, k)
         return self._among(candidates, query, k)
 
-    def _candidates(self, coarse: Coarse, query: Float32, k: int, matching: Slots | None) -> Slots | None:
+    def _candidates(self, coarse: Coarse, query: Float32, k: int, matching: Mask | None) -> Slots | None:
         """Return slots among which the nearest are, as good as certainly; None where all would have to be compared."""
-        if matching is None:
-            depth = coarse.tuning.depth(k, lists=len(coarse.centres))
-            count, total, nprobe = depth.candidates, self.index.count, depth.nprobe
-        else:
-            count, total, nprobe = coarse.tuning.scan_depth(k), len(matching), 0
+        depth = coarse.tuning.depth(k, lists=len(coarse.centres))
+        count = depth.candidates if matching is None else coarse.tuning.scan_depth(k)
+        total = self.index.count if matching is None else int(np.count_nonzero(matching))
         if min(count, coarse.tuning.kept_for(k) or count) * _WORTH > total:
             return None
         asked = coarse.encoder.ask(query)
         if matching is None:
-            slots, scores = self._probed(coarse, asked, nprobe, count)
+            slots, scores = self._probed(coarse, asked, depth.nprobe, count)
         else:
-            slots = matching[: np.searchsorted(matching, coarse.end)]
-            scores = coarse.selected(asked, slots)
+            slots, scores = self._selected(coarse, asked, k, matching, total=total, wanted=count)
         later, later_scores = self._tail(coarse.end, asked, matching)
         slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
         return coarse.closest(query, slots[best(scores, count)], k=k, take=_gather)
+
+    def _selected(
+        self, coarse: Coarse, asked: Asked, k: int, matching: Mask, *, total: int, wanted: int
+    ) -> tuple[Slots, Float32]:
+        """Look at the matching rows of near lists where these tell of the nearest, and at all that match otherwise.
+
+        Where one row in n matches, wherever it lies, the nearest k of these are about the nearest k * n of all. A
+        filter that leaves out what is near the query makes others the nearest, which may lie anywhere.
+        """
+        share = total / self.index.count
+        nprobe = coarse.nprobe_under(k, share)
+        if nprobe * len(coarse.codes) * _SPREAD < total * len(coarse.centres):
+            near = matching[coarse.near(asked, k)]
+            slots, scores = coarse.probed(asked, nprobe=nprobe, without=None)
+            found = matching[slots]
+            if np.count_nonzero(near) >= len(near) * share / 2 and np.count_nonzero(found) >= wanted:
+                return slots[found], scores[found]
+        slots = np.flatnonzero(matching[: coarse.end])
+        return slots, coarse.selected(asked, slots)
 
     def _probed(self, coarse: Coarse, asked: Asked, nprobe: int, wanted: int) -> tuple[Slots, Float32]:
         """Look into the nearest lists; into more of them where these hold fewer rows than are wanted."""
@@ -78,15 +95,12 @@ class View:
             slots, scores = coarse.probed(asked, nprobe=nprobe, without=self.without)
         return slots, scores
 
-    def _tail(self, start: int, asked: Asked, matching: Slots | None) -> tuple[Slots, Float32]:
+    def _tail(self, start: int, asked: Asked, matching: Mask | None) -> tuple[Slots, Float32]:
         scores = [codes.scores(asked) for codes in self.tail]
         if not scores:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         every = np.concatenate(scores)
-        if matching is None:
-            places = np.flatnonzero(~self.dead[start : self.index.slots])
-        else:
-            places = matching[np.searchsorted(matching, start) :] - start
+        places = np.flatnonzero(~self.dead[start : self.index.slots] if matching is None else matching[start:])
         return places + start, every[places]
 
     def _among(self, slots: Slots, query: Float32, k: int) -> Found:
