@@ -57,7 +57,7 @@ lock: $(VENV)/.uv ## Resolve the requirements again, with hashes and without add
 		--extra app --group dev -c requirements/demo.txt --no-header -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --quiet \
 		--extra server --group clients --no-header -o requirements/clients.txt
-	for group in lambda lambda-media; do \
+	for group in lambda lambda-media lambda-api; do \
 		$(BIN)/uv pip compile --group $$group --universal --generate-hashes --no-emit-index-url --quiet \
 			-c requirements/dev.txt --no-header -o requirements/$$group.txt; done
 	$(BIN)/uv pip compile --group bench --universal --generate-hashes --no-emit-index-url --quiet \

@@ -9,6 +9,8 @@ NestorError
 ├── EmbeddingFailed         the embedder refused or failed
 │   ├── EmbedderUnavailable     throttled, or for the moment not there: try again
 │   └── SegmentsRefused         some segments cannot be embedded; carries the embeddings of the others
+├── ModelFailed             the chat model refused or failed
+│   └── ModelUnavailable        throttled, or for the moment not there: try again
 ├── ObjectsError            the object store answered with an error
 │   └── ObjectMissing           there is no such object
 ├── VectorsError            the vector store answered with an error
@@ -92,6 +94,16 @@ class SegmentsRefused(EmbeddingFailed):
         super().__init__(message)
         self.reasons = dict(reasons)
         self.embeddings = embeddings
+
+
+class ModelFailed(NestorError):
+    """The chat model refused or failed."""
+
+
+class ModelUnavailable(ModelFailed):
+    """The chat model throttled the call or is for the moment not there."""
+
+    retryable = True
 
 
 class ObjectsError(NestorError):

@@ -1,9 +1,9 @@
 """What the use cases need from outside, as small protocols."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from nestor.domain import Embedding, Filter, Hit, Manifest, Metadata, Segment
 
@@ -194,4 +194,93 @@ class Objects(Protocol):
 
     def keys(self, uri: str) -> Iterator[str]:
         """Yield the keys below the prefix `s3://bucket/prefix`, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a client sends, as a form of type multipart/form-data, to store one object itself."""
+
+    url: str
+    fields: Mapping[str, str]
+    """Before the file, which comes last, as `file`."""
+
+
+class Handover(Protocol):
+    """Objects that clients fetch and store themselves, by what is good for some seconds. Both raise ObjectsError."""
+
+    def link(self, uri: str, *, seconds: int, content_type: str, disposition: str, head: bool = False) -> str:
+        """Return the address to fetch the object from, presented so; `head` to ask for its headers alone."""
+        ...
+
+    def form(self, uri: str, *, seconds: int, content_type: str, sizes: tuple[int, int]) -> Form:
+        """Return the form that stores one object of that type, of so many bytes at least and at most."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of what a chat model is sent."""
+
+    role: Literal["user", "assistant"]
+    parts: tuple[str | bytes, ...]
+    """In their order: text, and pictures as JPEG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a chat model counted for one answer."""
+
+    input_tokens: int
+    output_tokens: int
+    cut: bool = False
+    """Whether the answer ended at its limit of tokens."""
+
+
+class ChatModel(Protocol):
+    """Answers in words, piece by piece."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where it runs."""
+        ...
+
+    @property
+    def sees(self) -> bool:
+        """Whether messages may hold pictures."""
+        ...
+
+    def stream(self, messages: Sequence[Message], *, system: str) -> Generator[str | Usage, None, None]:
+        """Yield the pieces of the answer, and what was counted where that is told; closing it ends the answer.
+
+        Raises ModelFailed, ModelUnavailable among them, also after some pieces.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How similar a passage must be to count as relevant, as measured in one index."""
+
+    embedder: str
+    dimension: int
+    similarity: float
+    segments: int
+    """That the library held then."""
+    questions: int
+
+    def fits(self, segments: int) -> bool:
+        """Say whether a library of so many segments is no more than twice, and no less than half, what it was."""
+        return self.segments <= 2 * segments and segments <= 2 * self.segments
+
+
+class Calibrations(Protocol):
+    """What was measured, kept beside the home."""
+
+    def get(self, embedder: str, dimension: int) -> Calibration | None:
+        """Return what was measured last, None when nothing was."""
+        ...
+
+    def put(self, calibration: Calibration) -> None:
+        """Keep it, in place of an older one. Raises HomeUnusable."""
         ...

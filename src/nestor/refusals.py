@@ -1,10 +1,18 @@
 """How an error is told to whoever asked: the same from a function and from the page."""
 
-from nestor.errors import EmbedderUnavailable, EmbeddingFailed, InvalidInput, NestorError, VectorsError
+from nestor.errors import (
+    EmbedderUnavailable,
+    EmbeddingFailed,
+    InvalidInput,
+    ModelFailed,
+    ModelUnavailable,
+    NestorError,
+    VectorsError,
+)
 
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "SlowDown"})
 _BAD_REQUEST = frozenset({"ValidationException"})
-_FAILED = ((EmbeddingFailed, "EmbedderFailed"), (VectorsError, "VectorsFailed"))
+_FAILED = ((EmbeddingFailed, "EmbedderFailed"), (ModelFailed, "ModelFailed"), (VectorsError, "VectorsFailed"))
 
 
 class Refused(Exception):
@@ -27,7 +35,10 @@ def refusal(error: Exception) -> Refused:
     code = getattr(error, "code", "")
     if isinstance(error, InvalidInput) or code in _BAD_REQUEST:
         return Refused(400, "InvalidInput", str(error))
+    if isinstance(error, ModelUnavailable):
+        return Refused(429, "Throttled", "The chat model is not there, or asked too much. Try again in a moment.")
     if isinstance(error, EmbedderUnavailable) or code in _THROTTLED:
         return Refused(429, "Throttled", "Too much is asked at once. Try again in a moment.")
     failed = next((name for kind, name in _FAILED if isinstance(error, kind)), "NotSetUp")
-    return Refused(502, failed, "What this service asks failed; the log tells more.")
+    what = "The chat model" if failed == "ModelFailed" else "What this service asks"
+    return Refused(502, failed, f"{what} failed; the log tells more.")

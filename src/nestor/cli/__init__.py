@@ -12,6 +12,7 @@ import click
 import nestor
 from nestor.cli import (
     assets,
+    chat,
     compare,
     completion,
     cost,
@@ -30,6 +31,7 @@ from nestor.errors import (
     EmbeddingFailed,
     HomeUnusable,
     MissingExtra,
+    ModelFailed,
     NestorError,
     UnreadableFile,
     VectorsError,
@@ -43,6 +45,7 @@ EXIT_CODES: dict[type[NestorError], int] = {
     VectorsError: 4,
     HomeUnusable: 5,
     EmbeddingFailed: 6,
+    ModelFailed: 7,
 }
 """The nearest class decides. 0 is success, 1 also `some files were not ingested`, 130 an interruption."""
 
@@ -59,6 +62,7 @@ Exit codes:
   4    the vector store failed or refused
   5    the home is being written by another process, or cannot be used
   6    the embedder failed
+  7    the chat model failed
   130  interrupted: the same command again does the rest
 """
 
@@ -80,6 +84,7 @@ for command in (
     setup.setup,
     ingest.ingest,
     search.search,
+    chat.chat,
     serve.serve,
     compare.compare,
     cost.cost,

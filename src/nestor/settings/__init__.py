@@ -39,11 +39,28 @@ class Settings:
     """How old an answer may be; 0 asks the indexes every time."""
     shadow_rate: float = 0.0
     """Which share of the questions to the page is asked again, exactly, to know the recall."""
+    chat_model: str = ""
+    """Who answers in `nestor chat`: a model of Amazon Bedrock, or of `chat_url`; empty for quotations alone."""
+    chat_url: str = ""
+    """Base address of an OpenAI-compatible service, such as http://127.0.0.1:11434/v1."""
+    chat_key_file: Path | None = None
+    """File that holds the key of that service."""
+    chat_pictures: bool = True
+    """Whether the model is shown pictures and pages."""
 
     def __post_init__(self) -> None:
         """Refuse an embedder of no meaning."""
         if self.embedder not in EMBEDDERS:
             raise InvalidInput(f"NESTOR_EMBEDDER is {self.embedder!r}; it must be 'local' or 'nova'.")
+        if (self.chat_url or self.chat_key_file) and not self.chat_model:
+            raise InvalidInput("NESTOR_CHAT_URL or NESTOR_CHAT_KEY_FILE is set: name a model in NESTOR_CHAT_MODEL.")
+        if self.chat_key_file and not self.chat_url:
+            raise InvalidInput("NESTOR_CHAT_KEY_FILE is for NESTOR_CHAT_URL; Amazon Bedrock takes AWS credentials.")
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports of comparisons."""
+        return self.home / "reports"
 
     @property
     def keeps_questions(self) -> bool:
@@ -55,8 +72,9 @@ class Settings:
         """Read NESTOR_HOME, VECTOR_BUCKET, NESTOR_VECTORS, NESTOR_ENDPOINT_URL, AWS_REGION, NESTOR_EMBEDDER and Nova's.
 
         Nova's are NESTOR_MODEL_ID, NESTOR_REQUESTS_PER_MINUTE and NESTOR_CONCURRENCY; of the search there are
-        NESTOR_QUESTION_CACHE, NESTOR_RESULT_CACHE_SECONDS and NESTOR_SHADOW_RATE. `home` given by the caller wins
-        over NESTOR_HOME. Raises InvalidInput for a value that makes no sense.
+        NESTOR_QUESTION_CACHE, NESTOR_RESULT_CACHE_SECONDS and NESTOR_SHADOW_RATE; of the chat NESTOR_CHAT_MODEL,
+        NESTOR_CHAT_URL, NESTOR_CHAT_KEY_FILE and NESTOR_CHAT_PICTURES. `home` given by the caller wins over
+        NESTOR_HOME. Raises InvalidInput for a value that makes no sense.
         """
         endpoint_url = environment.get("NESTOR_ENDPOINT_URL") or None
         vectors = environment.get("NESTOR_VECTORS") or ("aws" if endpoint_url else "embedded")
@@ -77,7 +95,16 @@ class Settings:
             question_cache=_switch(environment, "NESTOR_QUESTION_CACHE"),
             result_cache_seconds=_count(environment, "NESTOR_RESULT_CACHE_SECONDS", default=0, least=0, most=3_600),
             shadow_rate=read_share(environment.get("NESTOR_SHADOW_RATE") or "0", "NESTOR_SHADOW_RATE"),
+            chat_model=environment.get("NESTOR_CHAT_MODEL") or "",
+            chat_url=environment.get("NESTOR_CHAT_URL") or "",
+            chat_key_file=_path(environment, "NESTOR_CHAT_KEY_FILE"),
+            chat_pictures=_switch(environment, "NESTOR_CHAT_PICTURES") is not False,
         )
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    return Path(text).expanduser() if text else None
 
 
 def _switch(environment: Mapping[str, str], name: str) -> bool | None:

@@ -9,8 +9,8 @@ from nestor.ingest import Ingest
 from nestor.library import Library
 from nestor.ports import Embedder
 from nestor.wiring import clients
+from nestor.wiring.chatting import Chatting
 from nestor.wiring.migration import Migrations
-from nestor.wiring.searching import Searching
 
 if TYPE_CHECKING:
     from nestor.adapters.s3vectors.setup import SetUp
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nestor.uploads import Uploads
 
 
-class Nestor(Searching, Migrations):
+class Nestor(Chatting, Migrations):
     """Everything wired for one home."""
 
     @functools.cached_property
