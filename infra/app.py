@@ -43,6 +43,8 @@ def synthesise(environment: Environment, *, bundle: bool, out: Path) -> dict[str
         STACKS[1],
         environment=environment,
         indexes=embedder.indexes,
+        source=embedder.source,
+        state=embedder.state,
         watched=embedder.alarms.names,
         key=embedder.key,
         code=code,

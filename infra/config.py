@@ -50,6 +50,8 @@ class Functions:
     store_embeddings: Size = Size(memory_mib=1024, timeout_seconds=900, reserved_concurrency=10)
     # An HTTP API gives up after 30 seconds.
     query_handler: Size = Size(memory_mib=1024, timeout_seconds=29, reserved_concurrency=20)
+    # The same application as `nestor serve`, without its pages.
+    api: Size = Size(memory_mib=1024, timeout_seconds=29, reserved_concurrency=10)
     forget: Size = Size(memory_mib=512, timeout_seconds=300, reserved_concurrency=5)
     redrive: Size = Size(memory_mib=256, timeout_seconds=60, reserved_concurrency=1)
     index_settings: Size = Size(memory_mib=256, timeout_seconds=120, reserved_concurrency=1)
@@ -136,8 +138,14 @@ class Indexes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Who may ask, how often, and from which pages."""
+    """What answers, who may ask, how often, and from which pages."""
 
+    application: bool = True
+    """Whether there is the whole API: assets, uploads, comparisons, chat. Without it there is POST /query alone."""
+    chat_model: str = ""
+    """Who answers POST /chat: a model of Bedrock, or an inference profile such as us.amazon.nova-lite-v1:0.
+
+    Empty for quotations alone."""
     authorizer: Literal["iam", "jwt", "none"] = "iam"
     jwt_issuer: str = ""
     jwt_audience: tuple[str, ...] = ()
@@ -150,6 +158,9 @@ class Api:
         """Refuse a JWT without issuer and audience, for then any token would do."""
         if self.authorizer == "jwt" and not (self.jwt_issuer.startswith("https://") and self.jwt_audience):
             raise ConfigFault("api.authorizer is 'jwt': set api.jwt_issuer (https://...) and api.jwt_audience, too.")
+        matches("chat_model", self.chat_model, re.compile(r"([\w.:-]{1,128})?"), "a model id of Bedrock, or empty")
+        if self.chat_model and not self.application:
+            raise ConfigFault("api.chat_model is set, and api.application is false: POST /chat is a part of it.")
         within("requests_per_second", self.requests_per_second, 1, 10_000)
         within("burst", self.burst, 1, 5_000)
         for origin in self.allowed_origins:

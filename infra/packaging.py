@@ -22,7 +22,9 @@ SERVICES: Final = ("bedrock-runtime", "dynamodb", "s3", "s3vectors", "sqs", "ste
 """Whose models are kept of the 400 that botocore brings: those that a function may call."""
 
 LEFT_OUT: Final = ("cli", "web", "adapters/local")
-"""Folders of src/nestor that no function imports."""
+"""Folders of src/nestor that no function imports but `api`."""
+PAGES: Final = ("cli", "web/pages", "web/templates", "web/static", "adapters/local")
+"""Those that `api` does not: an HTTP API has no pages."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MEGABYTE = 1_000_000
@@ -39,6 +41,7 @@ class Bundle:
     name: str
     requirements: str
     """A file in requirements/."""
+    left_out: tuple[str, ...] = LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,21 @@ class Built:
 
 
 BUNDLES: Final = MappingProxyType(
-    {bundle.name: bundle for bundle in (Bundle("small", "lambda.txt"), Bundle("media", "lambda-media.txt"))}
+    {
+        bundle.name: bundle
+        for bundle in (
+            Bundle("small", "lambda.txt"),
+            Bundle("media", "lambda-media.txt"),
+            Bundle("api", "lambda-api.txt", PAGES),
+        )
+    }
 )
-"""`media` brings the readers of files; `nestor.media` itself is in both, for it imports them when it reads."""
+"""`media` brings the readers of files; `nestor.media` itself is in all, for it imports them when it reads."""
 
 
 def build(bundle: Bundle, *, cache: Path = CACHE) -> Built:
     """Return the bundle, made unless the cache has it. Raises PackagingFault when its packages cannot be had."""
-    sources = dict(_sources())
+    sources = dict(_sources(bundle.left_out))
     requirements = ROOT / "requirements" / bundle.requirements
     digest = _digest(bundle, sources, requirements)
     path = cache / f"{bundle.name}-{digest}.zip"
@@ -81,10 +91,10 @@ def build(bundle: Bundle, *, cache: Path = CACHE) -> Built:
     return Built(path, digest, unpacked)
 
 
-def _sources() -> Iterator[tuple[str, Path]]:
+def _sources(left_out: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """Yield our own files by their names in the zip file."""
     package = ROOT / "src" / "nestor"
-    unwanted = tuple(package / name for name in LEFT_OUT)
+    unwanted = tuple(package / name for name in left_out)
     for path in package.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and not any(map(path.is_relative_to, unwanted)):
             yield f"nestor/{path.relative_to(package).as_posix()}", path

@@ -4,12 +4,12 @@ import dataclasses
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from infra.config import Alarms, Environment, Questions, load
-from infra.template import Template, roles, statements
+from infra.config import Alarms, Api, Environment, Questions, load
+from infra.template import Template, exports, roles, statements
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "aws.md"
@@ -25,30 +25,37 @@ def whole() -> Environment:
     return dataclasses.replace(
         load("dev"),
         placeholder="s3://placeholder/embeddings",
+        api=Api(chat_model="us.amazon.nova-lite-v1:0"),
         questions=Questions(remembered_days=30, shadow_rate=0.01),
         alarms=Alarms(emails=("ops@example.com",)),
     )
 
 
 def table(templates: Iterable[Template]) -> str:
-    """Return a Markdown table: one row a statement, grouped by the part that has the role."""
+    """Return a Markdown table: one row a statement, by the part that has the role; who exports comes before others."""
     rows = ["| part | actions | on |", "| --- | --- | --- |"]
+    imported: dict[str, str] = {}
     for template in templates:
+        imported |= exports(template)
         for part in sorted(roles(template)):
-            rows += _rows(part, template)
+            rows += _rows(part, template, imported)
     return "\n".join(rows)
 
 
-def _rows(part: str, template: Template) -> Iterator[str]:
+def _rows(part: str, template: Template, imported: Mapping[str, str]) -> Iterator[str]:
     for statement in statements(template, part):
         actions = " ".join(f"`{action}`" for action in statement["Action"])
-        places = " ".join(f"`{place}`" for place in _gathered([_short(place) for place in statement["Resource"]]))
+        places = " ".join(
+            f"`{place}`" for place in _gathered([_short(place, imported) for place in statement["Resource"]])
+        )
         yield f"| {part} | {actions} | {places} |"
 
 
-def _short(place: str) -> str:
+def _short(place: str, imported: Mapping[str, str]) -> str:
     """Return an address without what is the same in all: `<Source1BF1709A.Arn>/*` as `Source/*`."""
-    return _ATTRIBUTE.sub(r"\1", _ARN.sub(r"\1:", place))
+    for name, address in imported.items():
+        place = place.replace(f"<{name}>", address)
+    return _ATTRIBUTE.sub(r"\1", _ARN.sub(r"\1:", place)).replace("arn:<AWS::Partition>:", "")
 
 
 def _gathered(places: list[str]) -> list[str]:

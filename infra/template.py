@@ -79,6 +79,12 @@ def variables(template: Template, part: str) -> dict[str, str]:
     raise KeyError(part)
 
 
+def exports(template: Template) -> dict[str, str]:
+    """Return what other templates may import, by name, with addresses as text."""
+    outputs = template.get("Outputs", {}).values()
+    return {output["Export"]["Name"]: text(output["Value"]) for output in outputs if "Export" in output}
+
+
 class Deployed:
     """A template as if it were deployed: every address has a value, so that it can be tried on one machine."""
 
@@ -90,7 +96,10 @@ class Deployed:
         region: str = REGION,
         addresses: Mapping[str, str] | None = None,
     ) -> None:
-        """Invent what AWS would; `addresses` by their text, such as `Source1BF1709A`, win over what is invented."""
+        """Invent what AWS would; `addresses` by their text, such as `Source1BF1709A`, win over what is invented.
+
+        What the template imports is among them: the `exports` of another one.
+        """
         self.template = template
         self._addresses = {
             "AWS::Partition": "aws",
@@ -104,6 +113,11 @@ class Deployed:
     def filled(self, address: str) -> str:
         """Return a text with its holes filled. Raises KeyError for one that has no value."""
         return _HOLE.sub(lambda hole: self._addresses[hole[1]], address)
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """What other templates may import, by name."""
+        return {name: self.filled(address) for name, address in exports(self.template).items()}
 
     def definition(self, name: str) -> dict[str, Any]:
         """Return the plain definition of a state machine, `embedder` or `backfill`."""

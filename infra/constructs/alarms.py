@@ -153,16 +153,7 @@ def watch_questions(alarms: Alarms, *, environment: Environment, query: Function
         p99 = metrics.asked(strategy, dimension, "TotalLatency", statistic="p99")
         says = f"One question in a hundred took longer than {settings.latency_ms:,} ms for a quarter of an hour."
         alarms.above("query-latency", p99, settings.latency_ms, says, of=f"{dimension}d", times=3)
-    percent = cloudwatch.MathExpression(
-        expression="100 * (FILL(answered, 0) + FILL(crashed, 0)) / asked",
-        using_metrics={
-            "answered": metrics.counted(query.part, "Errors"),
-            "crashed": metrics.function(query.name, "Errors"),
-            "asked": metrics.function(query.name, "Invocations"),
-        },
-        label="questions that failed, %",
-        period=SHORT,
-    )
+    percent = _failed_percent(query, of="questions")
     says = f"More than {settings.error_percent} % of the questions failed for ten minutes."
     alarms.above("query-errors", percent, settings.error_percent, says, times=2)
     refused = metrics.total(
@@ -181,6 +172,31 @@ def watch_questions(alarms: Alarms, *, environment: Environment, query: Function
     alarms.concurrency(query, times=3)
     if shadow is not None:
         _watch_shadow(alarms, environment=environment, shadow=shadow)
+
+
+def watch_application(alarms: Alarms, *, environment: Environment, application: Function) -> None:
+    """Watch what answers everything else."""
+    settings = environment.alarms
+    says = f"More than {settings.error_percent} % of the requests to the application failed for ten minutes."
+    alarms.above("api-errors", _failed_percent(application, of="requests"), settings.error_percent, says, times=2)
+    throttles = metrics.function(application.name, "Throttles")
+    says = "Lambda refused requests to the application for haste, for a quarter of an hour."
+    alarms.above("api-throttles", throttles, settings.throttled, says, times=3)
+    alarms.concurrency(application, times=3)
+
+
+def _failed_percent(function: Function, *, of: str) -> cloudwatch.MathExpression:
+    """Return the share of calls that a function answered with an error of its own, or did not answer."""
+    return cloudwatch.MathExpression(
+        expression="100 * (FILL(answered, 0) + FILL(crashed, 0)) / asked",
+        using_metrics={
+            "answered": metrics.counted(function.part, "Errors"),
+            "crashed": metrics.function(function.name, "Errors"),
+            "asked": metrics.function(function.name, "Invocations"),
+        },
+        label=f"{of} that failed, %",
+        period=SHORT,
+    )
 
 
 def _watch_shadow(alarms: Alarms, *, environment: Environment, shadow: Shadow) -> None:

@@ -1,4 +1,4 @@
-"""`POST /query` over HTTP."""
+"""The HTTP API: `POST /query`, and the rest of the application."""
 
 import json
 
@@ -21,10 +21,20 @@ _LOGGED = {
     for name in ("requestId", "requestTime", "routeKey", "status", "responseLatency", "integrationErrorMessage")
 }
 """No query, no address, no name of a person."""
+_METHODS = {
+    "GET": (apigateway.HttpMethod.GET, apigateway.CorsHttpMethod.GET),
+    "HEAD": (apigateway.HttpMethod.HEAD, apigateway.CorsHttpMethod.HEAD),
+    "POST": (apigateway.HttpMethod.POST, apigateway.CorsHttpMethod.POST),
+    "DELETE": (apigateway.HttpMethod.DELETE, apigateway.CorsHttpMethod.DELETE),
+}
+"""Of the application."""
 
 
 class QueryApi(Construct):
-    """An HTTP API with one route, an authorizer, throttling and access logs."""
+    """An HTTP API with an authorizer, throttling and access logs.
+
+    Questions have a function of their own, which starts fast; everything else is the application's, where there is one.
+    """
 
     def __init__(
         self,
@@ -34,8 +44,9 @@ class QueryApi(Construct):
         environment: Environment,
         function: Function,
         key: kms.IKey | None,
+        application: Function | None = None,
     ) -> None:
-        """Make it, answered by the function."""
+        """Make it; `function` answers POST /query, `application` every other request."""
         super().__init__(scope, construct_id)
         settings = environment.api
         self.api = apigateway.HttpApi(
@@ -45,12 +56,20 @@ class QueryApi(Construct):
             create_default_stage=False,
             cors_preflight=_cors(settings),
         )
+        authorizer = _authorizer(settings)
         routes = self.api.add_routes(
             path="/query",
             methods=[apigateway.HttpMethod.POST],
             integration=integrations.HttpLambdaIntegration("Query", function.function),
-            authorizer=_authorizer(settings),
+            authorizer=authorizer,
         )
+        if application is not None:
+            routes += self.api.add_routes(
+                path="/{proxy+}",
+                methods=[method for method, _ in _METHODS.values()],
+                integration=integrations.HttpLambdaIntegration("Application", application.function),
+                authorizer=authorizer,
+            )
         if settings.authorizer == "none":
             for route in routes:
                 accept(route, "APIG4", reason="The environment says so, and is not for production.")
@@ -101,7 +120,9 @@ def _cors(settings: Api) -> apigateway.CorsPreflightOptions | None:
         return None
     return apigateway.CorsPreflightOptions(
         allow_origins=list(settings.allowed_origins),
-        allow_methods=[apigateway.CorsHttpMethod.POST],
+        allow_methods=[each for _, each in _METHODS.values()]
+        if settings.application
+        else [apigateway.CorsHttpMethod.POST],
         allow_headers=["authorization", "content-type", "x-amz-date", "x-amz-security-token"],
         max_age=_PREFLIGHT,
     )

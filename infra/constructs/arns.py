@@ -1,6 +1,11 @@
 """Addresses that are put together from names, so that one stack can speak of another's parts without importing them."""
 
+from typing import Final
+
 from aws_cdk import Aws
+
+PROFILES: Final = frozenset({"us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"})
+"""What the ids of Bedrock's cross-Region inference profiles begin with."""
 
 
 def _arn(service: str, resource: str) -> str:
@@ -15,6 +20,14 @@ def index(bucket: str, name: str) -> str:
 def model(model_id: str) -> str:
     """Return the ARN of a foundation model; it belongs to no account."""
     return f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{model_id}"
+
+
+def chat_models(model_id: str) -> list[str]:
+    """Return the ARNs that asking a model for an answer touches: its own, or an inference profile's and its models'."""
+    place, _, rest = model_id.partition(".")
+    if place not in PROFILES:
+        return [model(model_id)]
+    return [_arn("bedrock", f"inference-profile/{model_id}"), f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/{rest}"]
 
 
 def jobs() -> str:

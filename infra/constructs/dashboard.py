@@ -38,6 +38,8 @@ class Dashboard(Construct):
         board.add_widgets(self._alarms(alarms))
         board.add_widgets(*self._questions(api_id))
         board.add_widgets(*self._finding())
+        if environment.api.application:
+            board.add_widgets(*self._application())
         board.add_widgets(*self._pipeline())
         board.add_widgets(*self._waiting())
 
@@ -96,6 +98,19 @@ class Dashboard(Construct):
             *(recall if self._shadow else []),
         )
 
+    def _application(self) -> list[cloudwatch.IWidget]:
+        name = self._environment.named("api")
+        return _row(
+            _graph("Requests to the application, p99, ms", metrics.counted("api", "TotalLatency", statistic="p99")),
+            _graph(
+                "Requests to the application, and failed",
+                metrics.function(name, "Invocations"),
+                metrics.counted("api", "Errors"),
+                metrics.function(name, "Errors"),
+                metrics.function(name, "Throttles"),
+            ),
+        )
+
     def _pipeline(self) -> list[cloudwatch.IWidget]:
         return _row(
             *(
@@ -118,7 +133,8 @@ class Dashboard(Construct):
         shadow = self._shadow
         letters = (*LETTERS, "shadow-dead-letters") if shadow else LETTERS
         waiting = ("forget-queue", "shadow-queue") if shadow else ("forget-queue",)
-        running = (*PIPELINE, "query_handler", "shadow_query") if shadow else (*PIPELINE, "query_handler")
+        api = ("api",) if self._environment.api.application else ()
+        running = (*PIPELINE, "query_handler", *api, *(("shadow_query",) if shadow else ()))
         model = self._environment.embedding.model_id
         return _row(
             _graph(

@@ -1,6 +1,6 @@
 """An S3 bucket of the pipeline, and who may do what in it."""
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -11,7 +11,35 @@ from infra.constructs.role import Role
 _KEYS = "Keys are made while it runs; the prefix is as narrow as they allow, and the bucket serves nothing else."
 
 
-class MediaBucket(Construct):
+class BucketGrants:
+    """Who may do what in a bucket, by its name and its ARN."""
+
+    def __init__(self, name: str, arn: str) -> None:
+        """Speak of this bucket."""
+        self.name = name
+        self._arn = arn
+
+    def grant_list(self, role: Role) -> None:
+        """Allow to list; without it a missing object answers 403 in place of 404."""
+        role.grant(["s3:ListBucket"], on=[self._arn])
+
+    def grant_read(self, role: Role, prefix: str = "") -> None:
+        """Allow to read below the prefix."""
+        self._grant(role, ["s3:GetObject"], prefix)
+
+    def grant_write(self, role: Role, prefix: str = "") -> None:
+        """Allow to write below the prefix."""
+        self._grant(role, ["s3:PutObject"], prefix)
+
+    def grant_delete(self, role: Role, prefix: str = "") -> None:
+        """Allow to delete below the prefix."""
+        self._grant(role, ["s3:DeleteObject"], prefix)
+
+    def _grant(self, role: Role, actions: list[str], prefix: str) -> None:
+        role.grant(actions, on=[f"{self._arn}/{prefix}*"], because=_KEYS)
+
+
+class MediaBucket(Construct, BucketGrants):
     """A private, encrypted bucket, reached by TLS only, retained with what is in it."""
 
     def __init__(
@@ -25,7 +53,7 @@ class MediaBucket(Construct):
         expire_days: int | None = None,
     ) -> None:
         """Make it: `events` go to EventBridge; what is older than `expire_days` is removed by S3."""
-        super().__init__(scope, construct_id)
+        Construct.__init__(self, scope, construct_id)
         self.bucket = s3.Bucket(
             self,
             "Resource",
@@ -45,6 +73,7 @@ class MediaBucket(Construct):
                 )
             ],
         )
+        BucketGrants.__init__(self, self.bucket.bucket_name, self.bucket.bucket_arn)
         if events:
             _send_events(self.bucket)
         accept(
@@ -54,28 +83,10 @@ class MediaBucket(Construct):
         )
 
     @property
-    def name(self) -> str:
-        """The bucket's name."""
-        return self.bucket.bucket_name
-
-    def grant_list(self, role: Role) -> None:
-        """Allow to list; without it a missing object answers 403 in place of 404."""
-        role.grant(["s3:ListBucket"], on=[self.bucket.bucket_arn])
-
-    def grant_read(self, role: Role, prefix: str = "") -> None:
-        """Allow to read below the prefix."""
-        self._grant(role, ["s3:GetObject"], prefix)
-
-    def grant_write(self, role: Role, prefix: str = "") -> None:
-        """Allow to write below the prefix."""
-        self._grant(role, ["s3:PutObject"], prefix)
-
-    def grant_delete(self, role: Role, prefix: str = "") -> None:
-        """Allow to delete below the prefix."""
-        self._grant(role, ["s3:DeleteObject"], prefix)
-
-    def _grant(self, role: Role, actions: list[str], prefix: str) -> None:
-        role.grant(actions, on=[self.bucket.arn_for_objects(prefix + "*")], because=_KEYS)
+    def exported(self) -> BucketGrants:
+        """The bucket as another stack may speak of it."""
+        stack = Stack.of(self)
+        return BucketGrants(stack.export_value(self.bucket.bucket_name), stack.export_value(self.bucket.bucket_arn))
 
 
 def _send_events(bucket: s3.Bucket) -> None:

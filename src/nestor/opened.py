@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from nestor import media
-from nestor.adapters.s3vectors.rows import S3Rows
 from nestor.domain import DIMENSIONS, FULL_DIMENSION, Filter, Manifest, file_uri
 from nestor.errors import InvalidInput
 from nestor.moments import Moment, described, moment
 from nestor.outcome import Labels, Outcome, Report
 from nestor.ports import Embedder
 from nestor.search import Found
+from nestor.segments import Segments
 from nestor.settings import Settings
 from nestor.where import parse_where
 from nestor.wiring import Nestor
@@ -159,9 +159,9 @@ class OpenLibrary:
         """Return the segment of that key, with as much of its text as is stored."""
         # The rows of the larger indexes carry no code, which takes the place of text.
         for dimension in self._sizes()[-1:]:
-            rows = S3Rows(self._nestor.client, bucket=self._nestor.settings.vector_bucket).get(dimension, [key])
-            if key in rows:
-                return described(key, rows[key].metadata)
+            found = Segments(self._vectors).one(key, dimension=dimension)
+            if found is not None:
+                return described(key, found.metadata)
         raise InvalidInput(f"There is no segment {key[:100]!r}: take the key of a search's hit.")
 
     def picture(self, moment: Moment) -> bytes | None:

@@ -18,6 +18,7 @@ _COLOURS = {
 }
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+.wide { overflow-x: auto } svg { max-width: 100%; height: auto }
 table { border-collapse: collapse; font-size: 13px } th, td { padding: .25rem .6rem; text-align: right }
 th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f4f4f4 }
 figure { display: inline-block; margin: 1rem 0 } figcaption { font-weight: 600 } svg text { font-size: 11px }
@@ -38,7 +39,8 @@ def html(comparison: Comparison) -> str:
     )
     source = f"Prices of {escape(c.prices.region)}, read on {c.prices.read_on}. {escape(c.prices.unverified)}"
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Nestor: sizes and strategies compared'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width, initial-scale=1"><title>Nestor: sizes and strategies compared'
         f"</title><style>{_STYLE}</style></head><body><h1>Sizes and strategies compared</h1>{head}{advice}"
         f'{_table(c)}{plots}{_heat_map(c)}<p class="small">{source}</p></body></html>\n'
     )
@@ -70,7 +72,8 @@ def _table(comparison: Comparison) -> str:
         + "</tr>"
         for each in comparison.measured
     )
-    return f"<table><tr><th></th>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{rows}</table>"
+    titles = "".join(f"<th>{head}</th>" for head in heads)
+    return f'<div class="wide" tabindex="0"><table><tr><th></th>{titles}</tr>{rows}</table></div>'
 
 
 def _chosen(each: Measured, comparison: Comparison) -> str:

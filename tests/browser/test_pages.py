@@ -16,6 +16,16 @@ PAGES = (
     "/compare?q=snow",
     "/settings",
 )
+VIEWS = {
+    "image": "/asset/{dog-sled}?q=dogs",
+    "pdf": "/asset/{nbgrader}?segment=1&q=grading",
+    "document": "/asset/{semi-structured}?segment=1",
+    "text": "/asset/{blurring}?segment=5&q=filter",
+    "audio": "/asset/{jfk}?segment=1",
+    "video": "/asset/{bottles}?segment=3&q=bottles",
+    "delete": "/asset/{bee}/delete",
+}
+"""Pages of one asset, which stands there by its file's name without the suffix."""
 WEIGHT = 150_000
 """Bytes of a page with all but its media, uncompressed."""
 
@@ -86,7 +96,7 @@ def test_an_upload_is_followed_until_it_is_found(visit: Open, tmp_path: Path) ->
     page = visit("/library")
     page.locator("#files").set_input_files(note)
     page.get_by_role("button", name="Add", exact=True).click()
-    page.locator(".job .is-stored").wait_for()
+    page.locator(".job").first.locator(".is-stored").wait_for()
     page.goto(page.url.replace("/library", "/?q=zebrafish+fins"))
     page.get_by_role("link", name="note.md").click()
     page.get_by_role("link", name="Delete").click()
@@ -126,19 +136,23 @@ def test_an_error_has_an_id(visit: Open) -> None:
     assert "dimension is 7; it must be one of 256, 384, 1024, 3072." in page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_narrow_light_and_dark(visit: Open, path: str) -> None:
-    """At 390 pixels nothing is wider than the window."""
-    page = visit(path, viewport={"width": 390, "height": 844}, color_scheme="dark")
+@pytest.mark.parametrize("path", [*PAGES, *VIEWS.values()], ids=[*PAGES, *VIEWS])
+def test_nothing_is_wider_than_the_window(visit: Open, path: str, assets: dict[str, str]) -> None:
+    """On a phone of 390 pixels, and at a zoom of 200 % in a window of 1440, nobody scrolls sideways."""
+    page = visit(path.format_map(assets), viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # What zooming does to a page: half the room in twice the pixels.
+    page = visit(path.format_map(assets), viewport={"width": 720, "height": 450}, device_scale_factor=2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_accessible(visit: Open, path: str, scheme: str) -> None:
+@pytest.mark.parametrize("path", [*PAGES, *VIEWS.values()], ids=[*PAGES, *VIEWS])
+def test_accessible(visit: Open, path: str, scheme: str, assets: dict[str, str]) -> None:
     """By axe there is nothing to mend: names, contrast, landmarks, order."""
+    page = visit(path.format_map(assets), color_scheme=scheme)
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: it is in the group browser")
-    found = axe.Axe().run(visit(path, color_scheme=scheme))
+    found = axe.Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
 

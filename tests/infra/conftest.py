@@ -93,10 +93,9 @@ def whole(assemblies: Callable[[str], Path]) -> dict[str, Deployed]:
 
 
 def _deployed(folder: Path) -> dict[str, Deployed]:
-    return {
-        "embedder": Deployed(_template(folder / "NovaMMEEmbedderStack.template.json")),
-        "chatbot": Deployed(_template(folder / "NovaMMEChatbotStack.template.json")),
-    }
+    embedder = Deployed(_template(folder / "NovaMMEEmbedderStack.template.json"))
+    chatbot = _template(folder / "NovaMMEChatbotStack.template.json")
+    return {"embedder": embedder, "chatbot": Deployed(chatbot, addresses=embedder.exports)}
 
 
 def _template(path: Path) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def test_a_placeholder_is_a_bucket_and_a_folder_in_it(placeholder: str, place: t
         ({"name": "x", "api": 3}, "api is 3; it must be a table"),
         ({"name": "x", "api": {"authorizer": "open"}}, "api.authorizer is 'open'; it must be one of 'iam'"),
         ({"name": "x", "api": {"authorizer": "jwt"}}, "set api.jwt_issuer"),
+        ({"name": "x", "api": {"chat_model": "a model"}}, "chat_model is 'a model'"),
+        ({"name": "x", "api": {"chat_model": "m", "application": False}}, "POST /chat is a part of it"),
         ({"name": "x", "api": {"allowed_origins": ["*"]}}, r"allowed_origins is '\*'"),
         ({"name": "x", "production": True, "api": {"authorizer": "none"}}, "in production: choose 'iam' or 'jwt'"),
         ({"name": "x", "functions": {"plan": {"memory_mib": 64}}}, "memory_mib is 64; it must be 128 to 10,240"),

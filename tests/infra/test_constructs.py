@@ -45,7 +45,8 @@ def api(cdk: Any, **settings: Any) -> dict[str, Any]:
         variables={},
         key=None,
     )
-    QueryApi(stack, "Api", environment=environment, function=function, key=None)
+    application = function if environment.api.application else None
+    QueryApi(stack, "Api", environment=environment, function=function, application=application, key=None)
     template: dict[str, Any] = cdk.assertions.Template.from_stack(stack).to_json()
     return template
 
@@ -55,28 +56,38 @@ def properties(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [each["Properties"] for each in template["Resources"].values() if each["Type"] == kind]
 
 
+def authorizations(template: dict[str, Any]) -> dict[str, str]:
+    """Return how each route asks who comes."""
+    return {each["RouteKey"]: each["AuthorizationType"] for each in properties(template, "AWS::ApiGatewayV2::Route")}
+
+
+def test_without_the_application_there_are_questions_alone(cdk: Any) -> None:
+    """One route in place of all."""
+    assert authorizations(api(cdk, application=False)) == {"POST /query": "AWS_IAM"}
+    assert len(authorizations(api(cdk))) == 5
+
+
 def test_a_jwt_authorizer_knows_issuer_and_audience(cdk: Any) -> None:
-    """The route asks for a token of that issuer, for that audience."""
+    """Every route asks for a token of that issuer, for that audience."""
     template = api(cdk, authorizer="jwt", jwt_issuer="https://issuer.example.com", jwt_audience=("nestor",))
-    (route,) = properties(template, "AWS::ApiGatewayV2::Route")
-    assert route["AuthorizationType"] == "JWT"
+    assert set(authorizations(template).values()) == {"JWT"}
     (authorizer,) = properties(template, "AWS::ApiGatewayV2::Authorizer")
     assert authorizer["JwtConfiguration"] == {"Audience": ["nestor"], "Issuer": "https://issuer.example.com"}
 
 
 def test_an_open_door_must_be_asked_for(cdk: Any) -> None:
     """Only the word `none` opens it."""
-    (route,) = properties(api(cdk, authorizer="none"), "AWS::ApiGatewayV2::Route")
-    assert route["AuthorizationType"] == "NONE"
-    (route,) = properties(api(cdk), "AWS::ApiGatewayV2::Route")
-    assert route["AuthorizationType"] == "AWS_IAM"
+    assert set(authorizations(api(cdk, authorizer="none")).values()) == {"NONE"}
+    assert set(authorizations(api(cdk)).values()) == {"AWS_IAM"}
 
 
 def test_pages_of_named_origins_may_ask(cdk: Any) -> None:
-    """CORS names the origins, and POST alone."""
-    (found,) = properties(api(cdk, allowed_origins=("https://search.example.com",)), "AWS::ApiGatewayV2::Api")
-    assert found["CorsConfiguration"]["AllowOrigins"] == ["https://search.example.com"]
-    assert found["CorsConfiguration"]["AllowMethods"] == ["POST"]
+    """CORS names the origins, and the methods that there are."""
+    for application, methods in ((True, ["GET", "HEAD", "POST", "DELETE"]), (False, ["POST"])):
+        settings = {"allowed_origins": ("https://search.example.com",), "application": application}
+        (found,) = properties(api(cdk, **settings), "AWS::ApiGatewayV2::Api")
+        assert found["CorsConfiguration"]["AllowOrigins"] == ["https://search.example.com"]
+        assert found["CorsConfiguration"]["AllowMethods"] == methods
 
 
 def test_a_wildcard_needs_its_reason(cdk: Any) -> None:

@@ -11,6 +11,10 @@ INDEXES = [
     f"arn:aws:s3vectors:us-east-1:123456789012:bucket/nestor-dev/index/embeddings-{d}d" for d in (256, 384, 1024, 3072)
 ]
 MODEL = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-2-multimodal-embeddings-v1:0"
+CHAT = (
+    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+    "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0",
+)
 JOBS = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/*"
 SOURCE, WORK, STATE = "arn:aws:s3:::source", "arn:aws:s3:::work", "arn:aws:s3:::state"
 STATES = "arn:aws:states:us-east-1:123456789012:"
@@ -47,7 +51,7 @@ PLACEHOLDER = {
     **on("s3:GetObject", "arn:aws:s3:::placeholder/embeddings/*"),
 }
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/questions"
-ASKING = ("query_handler", "shadow_query")
+ASKING = ("query_handler", "api", "shadow_query")
 """Parts of the chatbot's stack."""
 EXPECTED: dict[str, Granted] = {
     "plan": {
@@ -78,6 +82,17 @@ EXPECTED: dict[str, Granted] = {
         **on("sqs:SendMessage", QUEUES + "shadow-queue"),
         **on("dynamodb:GetItem PutItem", TABLE),
         **PLACEHOLDER,
+    },
+    "api": {
+        **logs("api"),
+        **on("bedrock:InvokeModel", MODEL),
+        **on("bedrock:InvokeModelWithResponseStream", *CHAT),
+        **on("s3vectors:QueryVectors GetVectors GetIndex ListTagsForResource", *INDEXES),
+        **on("dynamodb:GetItem PutItem", TABLE),
+        **on("s3:ListBucket", SOURCE, STATE, "arn:aws:s3:::placeholder"),
+        **on("s3:GetObject", f"{SOURCE}/*", MANIFESTS, "arn:aws:s3:::placeholder/embeddings/*"),
+        **on("s3:PutObject", f"{SOURCE}/uploads/*"),
+        **on("s3:DeleteObject", f"{SOURCE}/*"),
     },
     "shadow_query": {
         **logs("shadow_query"),
@@ -161,9 +176,10 @@ def deployed(whole: dict[str, Deployed]) -> dict[str, Deployed]:
             addresses |= {logical_id: name, f"{logical_id}.Arn": f"arn:aws:s3:::{name}"}
     asking = whole["chatbot"].template
     ((table, _),) = resources(asking, "AWS::DynamoDB::Table")
+    embedder = Deployed(template, addresses=addresses)
     return {
-        "embedder": Deployed(template, addresses=addresses),
-        "chatbot": Deployed(asking, addresses={f"{table}.Arn": TABLE}),
+        "embedder": embedder,
+        "chatbot": Deployed(asking, addresses={f"{table}.Arn": TABLE, **embedder.exports}),
     }
 
 

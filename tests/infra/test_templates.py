@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 
 from infra.definition import backfill as backfill_definition
 from infra.definition import embedder as embedder_definition
-from infra.template import Deployed, Template, definition, resources, roles, variables
+from infra.template import Deployed, Template, definition, exports, resources, roles, variables
 from nestor.adapters.nova import EMBEDDER_ID
+from nestor.settings.api import ApiSettings
 from nestor.settings.functions import (
     EmbedSettings,
     ForgetSettings,
@@ -30,13 +31,14 @@ SETTINGS: dict[str, Any] = {
     "embed_sync": EmbedSettings,
     "store_embeddings": StoreSettings,
     "query_handler": QuerySettings,
+    "api": ApiSettings,
     "shadow_query": ShadowSettings,
     "forget": ForgetSettings,
     "redrive": RedriveSettings,
     "list_placeholder": MigrateSettings,
     "migrate_assets": MigrateSettings,
 }
-ASKING = {"dev": {"query_handler"}, "prod": {"query_handler", "shadow_query"}}
+ASKING = {"dev": {"query_handler", "api"}, "prod": {"query_handler", "api", "shadow_query"}}
 FUNCTIONS = ("plan", "embed_sync", "store_embeddings", "forget", "redrive", "index_settings")
 
 
@@ -50,6 +52,14 @@ def bucket(template: Template, stem: str) -> dict[str, Any]:
     """Return the properties of the bucket whose logical id begins so."""
     (found,) = (dict(each) for name, each in resources(template, "AWS::S3::Bucket") if name.startswith(stem))
     return found
+
+
+def answering(template: Template, route: Mapping[str, Any]) -> str:
+    """Return the name of the function that answers a route, by payload format 2.0."""
+    integration = template["Resources"][route["Target"]["Fn::Join"][1][-1]["Ref"]]["Properties"]
+    assert (integration["IntegrationType"], integration["PayloadFormatVersion"]) == ("AWS_PROXY", "2.0")
+    function = template["Resources"][integration["IntegrationUri"]["Fn::GetAtt"][0]]["Properties"]
+    return str(function["FunctionName"])
 
 
 def test_the_vector_bucket_and_its_four_indexes(embedder: Template, name: str) -> None:
@@ -155,6 +165,20 @@ def test_what_an_environment_has_is_what_the_question_function_is_told(whole: di
     assert settings.shadow_url.endswith("/nestor-dev-shadow-queue")
 
 
+def test_what_the_application_is_told(whole: dict[str, Deployed]) -> None:
+    """What the question function is, the buckets of the pipeline, and who answers the chat; never the shadow queue."""
+    told = whole["chatbot"].variables("api")
+    settings = ApiSettings.from_environment(told)
+    pipeline = whole["embedder"].variables("forget")
+    assert settings.source_bucket == pipeline["NESTOR_SOURCE_BUCKET"]
+    assert settings.state_bucket == pipeline["NESTOR_STATE_BUCKET"]
+    assert (settings.chat_model, settings.collection_from_prefix) == ("us.amazon.nova-lite-v1:0", False)
+    asking = whole["chatbot"].variables("query_handler")
+    shared = {name for name in asking if not re.search("SHADOW|POWERTOOLS", name)}
+    assert {name: told[name] for name in shared} == {name: asking[name] for name in shared}
+    assert not [name for name in told if "SHADOW" in name]
+
+
 def test_nothing_is_made_that_is_not_asked_for(dev: dict[str, Deployed]) -> None:
     """Dev has neither shadow queries nor a table, a topic or a migration, and its function hears of none."""
     for deployed in dev.values():
@@ -210,10 +234,14 @@ def test_a_deployed_machine_speaks_of_deployed_parts(dev: dict[str, Deployed]) -
     assert states["DeadLetter"]["Parameters"]["QueueUrl"] == url
 
 
-def test_the_api_is_one_closed_throttled_route(chatbot: Template, name: str) -> None:
-    """POST /query, signed by IAM, with a limit of haste and a log of who came when."""
-    route = one(chatbot, "AWS::ApiGatewayV2::Route")
-    assert (route["RouteKey"], route["AuthorizationType"]) == ("POST /query", "AWS_IAM")
+def test_the_api_is_closed_and_throttled(chatbot: Template, name: str) -> None:
+    """Every route is signed by IAM, with a limit of haste and a log of who came when; questions have their function."""
+    routes = {route["RouteKey"]: route for _, route in resources(chatbot, "AWS::ApiGatewayV2::Route")}
+    assert set(routes) == {"POST /query", *(f"{method} /{{proxy+}}" for method in ("GET", "HEAD", "POST", "DELETE"))}
+    assert {route["AuthorizationType"] for route in routes.values()} == {"AWS_IAM"}
+    answers = {key: answering(chatbot, route) for key, route in routes.items()}
+    assert answers.pop("POST /query") == f"nestor-{name}-query-handler"
+    assert set(answers.values()) == {f"nestor-{name}-api"}
     stage = one(chatbot, "AWS::ApiGatewayV2::Stage")
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"dev": 20, "prod": 100}[name]
     assert stage["AccessLogSettings"]["DestinationArn"]
@@ -251,10 +279,11 @@ def test_everything_is_tagged(embedder: Template, name: str) -> None:
             assert {"Key": "environment", "Value": name} in properties["Tags"]
 
 
-def test_the_stacks_can_be_deployed_apart(chatbot: Template) -> None:
-    """The chatbot knows the indexes by name; nothing but a key of one's own is imported."""
-    imports = re.findall(r"'Fn::ImportValue': '([^']*)'", str(chatbot))
-    assert all("Key" in name for name in imports)
+def test_the_stacks_can_be_deployed_apart(chatbot: Template, embedder: Template) -> None:
+    """The chatbot knows the indexes by name; the application's two buckets and a key of one's own are imported."""
+    imports = set(re.findall(r"'Fn::ImportValue': '([^']*)'", str(chatbot)))
+    assert all(re.search("Key|Source|State", name) for name in imports)
+    assert imports <= set(exports(embedder))
     assert variables(chatbot, "query_handler")["VECTOR_BUCKET"].startswith("nestor-")
 
 

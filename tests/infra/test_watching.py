@@ -217,7 +217,7 @@ def test_nearly_all_copies_are_fewer_than_all(whole: dict[str, Deployed]) -> Non
         for _, properties in resources(each.template, "AWS::Lambda::Function")
     }
     found = {name: a for name, a in alarms(whole).items() if section(a) == "concurrency"}
-    assert len(found) == 5
+    assert len(found) == 6
     for alarm in found.values():
         (line,) = looked_at(alarm)
         assert alarm["Threshold"] < reserved[line.dimensions[0][1]]

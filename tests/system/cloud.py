@@ -24,6 +24,7 @@ import numpy as np
 from tests.standins.bedrock import Bedrock
 from tests.system import grants
 from tests.system.deployment import QUEUE, SOURCE, STATE, Deployment
+from tests.system.grants import Grant, NotGranted
 from tests.system.roles import ACCOUNT, BUCKET, GRANTED, REGION, key_of
 
 from nestor import codes
@@ -32,6 +33,8 @@ from nestor.handlers import _runtime
 
 EVENTS = Path(__file__).parents[1] / "events"
 SECRET = "system-tests-only"  # noqa: S105  # opens nothing
+_HANDLERS = {"list_placeholder": "migrate_assets.inventory"}
+"""Where they are not `handler` in a module of the function's name."""
 
 
 Row = tuple[list[float], dict[str, Any]]
@@ -85,10 +88,16 @@ class Cloud:
         self.invoked: list[tuple[str, Any]] = []
         self.without: dict[str, str] = {}
         """By function the one action that is taken away from its role."""
+        self.withheld: dict[str, Grant] = {}
+        """By function the one grant outside of the vector bucket that is taken away from its role."""
+        self.refused: list[Grant] = []
+        """What was asked for and had been taken away."""
         self.settings: dict[str, str] = {}
         """Environment variables that differ from the usual."""
         self._endpoints = {
             "AWS_ENDPOINT_URL_S3": s3_url,
+            "AWS_ENDPOINT_URL_SQS": s3_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": s3_url,
             "AWS_ENDPOINT_URL_S3VECTORS": vectors_url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock.url,
         }
@@ -153,6 +162,15 @@ class Cloud:
         answer = self.call("query_handler", event)
         return answer["statusCode"], json.loads(answer["body"])
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """Send a request to the application; return status and document, or the address of a redirection."""
+        event = _event("query.json") | {"rawPath": path, "body": None if body is None else json.dumps(body)}
+        event["requestContext"]["http"] |= {"method": method, "path": path}
+        answer = self.call("api", event)
+        if answer["statusCode"] == 302:
+            return 302, answer["headers"]["location"]
+        return answer["statusCode"], json.loads(answer["body"])
+
     # What the account does.
 
     def start(self, event: Mapping[str, Any]) -> str:
@@ -192,11 +210,38 @@ class Cloud:
 
     def call(self, function: str, event: Mapping[str, Any]) -> Any:
         """Return what the function answers, through JSON as everything goes; raise what it raises."""
-        with self._lock, mock.patch.dict(os.environ, self._environment(function)), self._watched(function):
-            handler = importlib.import_module(f"nestor.handlers.{function}").handler
+        module, _, name = _HANDLERS.get(function, function).partition(".")
+        with self.acting(function):
+            handler = getattr(importlib.import_module(f"nestor.handlers.{module}"), name or "handler")
             answer = json.loads(json.dumps(handler(json.loads(json.dumps(event)), None)))
             self.invoked.append((function, answer))
             return answer
+
+    @contextlib.contextmanager
+    def acting(self, function: str) -> Iterator[None]:
+        """Be that function: its environment, its credentials, and what its role allows."""
+        with self._lock, mock.patch.dict(os.environ, self._environment(function)), self._watched(function):
+            yield
+
+    def client(self, service: str, function: str) -> Any:
+        """Return a client with the function's credentials, to be used while acting as it."""
+        url = self._endpoints[f"AWS_ENDPOINT_URL_{service.upper()}"]
+        return boto3.client(service, endpoint_url=url, region_name=REGION, **_credentials(key_of(function)))
+
+    def poll(self, function: str, queue: str) -> Any:
+        """Hand what waits in a queue to the function, and delete what it did not fail: as Lambda does, by its role."""
+        sqs = self.client("sqs", function)
+        with self.acting(function):
+            sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+            messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        records = [{"messageId": each["MessageId"], "body": each["Body"]} for each in messages]
+        answer = self.call(function, {"Records": records})
+        failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+        with self.acting(function):
+            for each in messages:
+                if each["MessageId"] not in failed:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
+        return answer
 
     def invoke(self, function: str, payload: str) -> tuple[bytes, bool]:
         """Answer Lambda's Invoke: the payload, and whether the function failed."""
@@ -219,6 +264,8 @@ class Cloud:
             "NESTOR_STATE_MACHINE_ARN": self.machine,
             "NESTOR_REQUESTS_PER_MINUTE": "100000",
             "NESTOR_ASYNC_CHARACTERS": "20000",
+            "NESTOR_QUESTIONS_TABLE": "",
+            "NESTOR_SHADOW_RATE": "0",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": key,
@@ -238,17 +285,31 @@ class Cloud:
             if f"Credential={key}/" not in str(request.headers.get("Authorization")):
                 return send(session, request)  # somebody else's
             write = _write(request)
-            if self.deployment.synthesised and request.url.startswith(self._endpoints["AWS_ENDPOINT_URL_S3"]):
-                grants.check(request, self.deployment.statements[function])
+            wanted = grants.asked(request) if self.deployment.synthesised else None
+            if refused := self._refused(function, wanted):
+                return grants.denial(request, refused)
             if write:
                 self.crashes.before(write)
             answer = send(session, request)
             if write:
                 self.crashes.done()
+            missed = grants.to_miss(wanted) if wanted and answer.status_code == 404 else None
+            if refused := self._refused(function, missed):
+                return grants.denial(request, refused)
             return answer
 
         with mock.patch.object(URLLib3Session, "send", watched):
             yield
+
+    def _refused(self, function: str, wanted: Grant | None) -> Grant | None:
+        """Return what is wanted where it was taken away. Raises NotGranted for what never was granted."""
+        statements = self.deployment.statements[function]
+        if wanted is None or grants.allows(statements, wanted, without=self.withheld.get(function)):
+            return None
+        if not grants.allows(statements, wanted):
+            raise NotGranted(f"{function}: {wanted.action} on {wanted.resource} is not granted")
+        self.refused.append(wanted)
+        return wanted
 
     # What is there.
 
@@ -347,6 +408,14 @@ def _write(request: Any) -> str:
     if path in {"PutVectors", "DeleteVectors"}:
         return path
     return f"{request.method} {path}" if request.method in {"PUT", "DELETE"} else ""
+
+
+def empty_bucket(s3: Any, bucket: str) -> None:
+    """Make the bucket where there is none, and leave nothing in it."""
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket)
+    for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        s3.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
 def credentials(deployment: Deployment) -> list[dict[str, Any]]:

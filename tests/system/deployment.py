@@ -8,12 +8,21 @@ from typing import Any
 
 from tests.system.roles import ACCOUNT, BUCKET, GRANTED, REGION, policy
 
-from infra.config import Pipeline, load
+from infra.config import Pipeline, Questions, load
 from infra.definition import embedder
 
 SOURCE, WORK, STATE = "nestor-source", "nestor-work", "nestor-state"
 BUCKETS = {"NESTOR_SOURCE_BUCKET": SOURCE, "NESTOR_WORK_BUCKET": WORK, "NESTOR_STATE_BUCKET": STATE}
 QUEUE = "nestor-dev-dead-letters"
+PLACEHOLDER, BELOW = "nestor-placeholder", "old"
+SHADOWS, TABLE = "nestor-dev-shadow-queue", "nestor-questions"
+ASKED = Questions(remembered_days=30, shadow_rate=1.0)
+"""What the tests switch on one by one."""
+MORE = {
+    "NESTOR_PLACEHOLDER": f"s3://{PLACEHOLDER}/{BELOW}",
+    "NESTOR_SHADOW_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{SHADOWS}",
+}
+_OF_QUESTIONS = frozenset({"query_handler", "api", "shadow_query"})
 PIPELINE = Pipeline(poll_seconds=0, retry_seconds=1, retry_most_seconds=2)
 """As deployed, with its waits cut short."""
 
@@ -46,7 +55,13 @@ def from_templates(folder: Path) -> Deployment:
     from infra.app import synthesise
     from infra.template import Deployed, variables
 
-    environment = dataclasses.replace(load("dev"), vector_bucket=BUCKET, pipeline=PIPELINE)
+    environment = dataclasses.replace(
+        load("dev"),
+        vector_bucket=BUCKET,
+        pipeline=PIPELINE,
+        placeholder=MORE["NESTOR_PLACEHOLDER"],
+        questions=ASKED,
+    )
     templates = list(synthesise(environment, bundle=False, out=folder).values())
     named = variables(templates[0], "plan")
     addresses: dict[str, str] = {}
@@ -54,8 +69,10 @@ def from_templates(folder: Path) -> Deployment:
         hole = named[name].strip("<>")
         addresses |= {hole: bucket, f"{hole}.Arn": f"arn:aws:s3:::{bucket}"}
     first = Deployed(templates[0], account=ACCOUNT, region=REGION, addresses=addresses)
-    other = Deployed(templates[1], account=ACCOUNT, region=REGION)
-    of = {function: other if function == "query_handler" else first for function in GRANTED}
+    table = variables(templates[1], "query_handler")["NESTOR_QUESTIONS_TABLE"].strip("<>")
+    named_table = {table: TABLE, f"{table}.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"}
+    other = Deployed(templates[1], account=ACCOUNT, region=REGION, addresses={**first.exports, **named_table})
+    of = {function: other if function in _OF_QUESTIONS else first for function in GRANTED}
     return Deployment(
         definition=first.definition("embedder"),
         statements={function: deployed.policy(function)["Statement"] for function, deployed in of.items()},
@@ -76,7 +93,7 @@ def by_agreement() -> Deployment:
     return Deployment(
         definition=_filled(definition, addresses),
         statements={function: policy(actions)["Statement"] for function, actions in GRANTED.items()},
-        variables={function: {"VECTOR_BUCKET": BUCKET, **BUCKETS} for function in GRANTED},
+        variables={function: {"VECTOR_BUCKET": BUCKET, **BUCKETS, **MORE} for function in GRANTED},
         synthesised=False,
     )
 

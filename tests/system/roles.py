@@ -19,6 +19,20 @@ GRANTED: Mapping[str, Sequence[str]] = {
         "s3vectors:GetIndex",
         "s3vectors:ListTagsForResource",
     ),
+    "api": (
+        "s3vectors:QueryVectors",
+        "s3vectors:GetVectors",
+        "s3vectors:GetIndex",
+        "s3vectors:ListTagsForResource",
+    ),
+    "shadow_query": ("s3vectors:QueryVectors", "s3vectors:GetVectors"),
+    "list_placeholder": ("s3vectors:GetIndex", "s3vectors:ListTagsForResource"),
+    "migrate_assets": (
+        "s3vectors:GetIndex",
+        "s3vectors:ListTagsForResource",
+        "s3vectors:PutVectors",
+        "s3vectors:DeleteVectors",
+    ),
     "forget": ("s3vectors:DeleteVectors",),
     "redrive": (),
 }

@@ -44,13 +44,8 @@ class ObjectManifests:
 
     def get(self, object_id: str) -> Manifest | None:
         """Return the manifest of the asset, None when there is none."""
-        try:
-            document, etag = self._objects.fetch(self._uri(object_id))
-        except ObjectMissing:
-            self._seen[object_id] = None
-            return None
-        self._seen[object_id] = etag
-        return manifest_of(orjson.loads(document))
+        manifest, self._seen[object_id] = read_manifest(self._objects, self._uri(object_id))
+        return manifest
 
     def put(self, manifests: Sequence[Manifest]) -> None:
         """Store them one by one: objects cannot be written together, so give one where all or none matters."""
@@ -78,3 +73,12 @@ class ObjectManifests:
 
     def _uri(self, object_id: str) -> str:
         return f"{self._root}{object_id}.json"
+
+
+def read_manifest(objects: VersionedObjects, uri: str) -> tuple[Manifest | None, str | None]:
+    """Return the manifest at that address and its ETag, None and None when there is none. Raises ObjectsError."""
+    try:
+        document, etag = objects.fetch(uri)
+    except ObjectMissing:
+        return None, None
+    return manifest_of(orjson.loads(document)), etag

@@ -1,4 +1,4 @@
-"""Objects in S3 through a client: the port `Objects`, and whole objects that only change as expected."""
+"""Objects in S3 through a client: the ports `Objects` and `Handover`; whole objects that only change as expected."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nestor.errors import InvalidInput, ObjectMissing, ObjectsError
-from nestor.ports import ObjectInfo
+from nestor.ports import Form, ObjectInfo
 
 _SCHEME = "s3://"
 _CHUNK = 1 << 20
@@ -85,12 +85,46 @@ class S3Objects:
 
     def keys(self, uri: str) -> Iterator[str]:
         """Yield the keys below the prefix, in order."""
+        yield from (key for key, _ in self.entries(uri))
+
+    def entries(self, uri: str) -> Iterator[tuple[str, str]]:
+        """Yield the keys below the prefix, in order, each with its ETag."""
         bucket, prefix = _parts(uri)
         try:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                yield from (entry["Key"] for entry in page.get("Contents", ()))
+                yield from ((entry["Key"], entry["ETag"]) for entry in page.get("Contents", ()))
         except (BotoCoreError, ClientError) as error:
             _raise(error, operation="list_objects_v2", uri=uri)
+
+    def link(self, uri: str, *, seconds: int, content_type: str, disposition: str, head: bool = False) -> str:
+        """Return the address to fetch the object from; nothing is sent. The client must sign as `s3v4`."""
+        bucket, key = _parts(uri)
+        shown = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
+        try:
+            address: str = self._client.generate_presigned_url(
+                "head_object" if head else "get_object",
+                Params={"Bucket": bucket, "Key": key, **shown},
+                ExpiresIn=seconds,
+            )
+        except BotoCoreError as error:
+            _raise(error, operation="generate_presigned_url", uri=uri)
+        return address
+
+    def form(self, uri: str, *, seconds: int, content_type: str, sizes: tuple[int, int]) -> Form:
+        """Return the form that stores the object; nothing is sent. The client must sign as `s3v4`."""
+        bucket, key = _parts(uri)
+        shown = {"Content-Type": content_type}
+        try:
+            answer = self._client.generate_presigned_post(
+                bucket,
+                key,
+                Fields=dict(shown),
+                Conditions=[shown, ["content-length-range", *sizes]],
+                ExpiresIn=seconds,
+            )
+        except BotoCoreError as error:
+            _raise(error, operation="generate_presigned_post", uri=uri)
+        return Form(answer["url"], answer["fields"])
 
     def _chunks(self, uri: str, answer: dict[str, Any]) -> Iterator[bytes]:
         try:

@@ -1,5 +1,6 @@
 """`nestor compare`."""
 
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--target", type=click.FloatRange(0.5, 1), default=0.99, show_default=True, help="Recall that is enough.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page with plots there.")
+@click.option("--keep", is_flag=True, help="Keep that page in the home: `nestor serve` lists it beside the sizes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def compare(
@@ -48,6 +50,7 @@ def compare(
     queries: int,
     target: float,
     report: Path | None,
+    keep: bool,
     as_json: bool,
 ) -> None:
     """Compare every size and strategy on what is stored, with exhaustive search as the judge, and recommend one.
@@ -75,8 +78,10 @@ def compare(
             for each in with_progress(found, total=len(found), label=lambda each: each.label)
         ]
     comparison = conclude(measured, truth, k=top_k, plan=plan, prices=prices(), target=target)
-    if report is not None:
-        _write(report, comparison)
+    kept = settings.reports / f"compare-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.html" if keep else None
+    for path in (report, kept):
+        if path is not None:
+            _write(path, comparison)
     if as_json:
         print_json(_document(comparison))
     else:
@@ -99,6 +104,7 @@ def _write(path: Path, comparison: "Comparison") -> None:
     from nestor.report import html
 
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html(comparison), "utf-8")
     except OSError as error:
         raise InvalidInput(f"Cannot write {path}: {error.strerror}.") from error

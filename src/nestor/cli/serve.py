@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import click
 
 from nestor.cli.output import print_json, say
 from nestor.cli.settings import embedder_option, with_embedder
-from nestor.errors import InvalidInput, MissingExtra
+from nestor.errors import InvalidInput, MissingExtra, NestorError
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def serve(
         Nestor(with_embedder(settings, embedder), read_only=read_only) as nestor,
     ):
         nestor.client  # noqa: B018  # opened here, so that a home that another process holds is told of as usual
+        nestor.chat  # noqa: B018  # so are settings of a chat model that make no sense
         app = create(nestor, options=options)
         url = _url(listener)
         if as_json:
@@ -84,7 +85,7 @@ def serve(
             click.echo(f"Nestor is at {url} (Ctrl-C ends it).")
         if not (no_browser or as_json) and sys.stdout.isatty():
             click.launch(url)
-        _serve(app, listener)
+        _serve(app, listener, started=lambda: _warm(nestor))
         _leave(nestor)
 
 
@@ -117,6 +118,7 @@ def _options(
         hosts=None if anybody else _LOOPBACK | {name.lower() for name in (*hosts, host)},
         origins=frozenset(origin.lower().rstrip("/") for origin in origins),
         limits=Limits(running=min(32, (os.cpu_count() or 1) + 2)),
+        reports=settings.reports,
         shown=tuple((name, str(getattr(settings, name))) for name in ("home", "vectors", "vector_bucket", "embedder")),
         log=None if quiet else say,
     )
@@ -137,13 +139,20 @@ def _listening(host: str, port: int) -> Iterator["socket.socket"]:
         yield listener
 
 
-def _serve(app: "FastAPI", listener: "socket.socket") -> None:
+def _serve(app: "FastAPI", listener: "socket.socket", *, started: Callable[[], None]) -> None:
+    """Answer until a signal comes; `started` is called in a thread as soon as questions are answered."""
     import signal
+    import threading
 
     import uvicorn
 
     class Server(uvicorn.Server):
         """Ends streams first: else it would wait for them."""
+
+        async def startup(self, sockets: "list[socket.socket] | None" = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                threading.Thread(target=started, name="nestor-warm").start()
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             app.state.context.closing.set()
@@ -165,6 +174,16 @@ def _serve(app: "FastAPI", listener: "socket.socket") -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     Server(config).run(sockets=[listener])
+
+
+def _warm(nestor: "Nestor") -> None:
+    """Ask the embedder of this machine once, past the cache: the first question need not wait until it is loaded."""
+    if nestor.settings.embedder != "local":
+        return  # it has nothing to load, and each question costs
+    try:
+        nestor.embedder.embed_text_query("the first question")
+    except NestorError as error:
+        say(f"The embedder cannot be loaded, so no question can be answered: {error}")
 
 
 def _leave(nestor: "Nestor") -> None:

@@ -1,14 +1,17 @@
 """The four tools over an open library. None of them changes anything."""
 
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from nestor.errors import InvalidInput
+from nestor import media
+from nestor.errors import InvalidInput, UnreadableFile
 from nestor.mcp.shapes import (
     EXCERPT_CHARACTERS,
     RESULT_BYTES,
@@ -123,8 +126,23 @@ def get_segment(library: OpenLibrary, asked: SegmentArguments) -> Answer:
     found = library.segment(asked.key)
     image = library.picture(found) if asked.with_image else None
     if image is not None and len(image) > IMAGE_BYTES:
-        image = None
+        image = smaller(image)
     return Answer(SegmentResult(segment=place(found), image=image is not None), image)
+
+
+def smaller(picture: bytes) -> bytes:
+    """Return the picture with at most 768 pixels a side, which stays below IMAGE_BYTES. Raises UnreadableFile.
+
+    It is read in a reader process: what once was a stranger's file is no safer for having been kept.
+    """
+    with tempfile.TemporaryDirectory() as folder, media.ReaderPool(1) as pool:
+        path = Path(folder, "picture.jpg")
+        path.write_bytes(picture)
+        ((_, read),) = pool.read_all([path])
+    if isinstance(read, UnreadableFile):
+        message = str(read).replace(str(path), "The picture of this segment")
+        raise UnreadableFile(f"{message} Ask without the image.", reason=read.reason)
+    return read.segments[0].image or b""
 
 
 def list_assets(library: OpenLibrary, asked: AssetsArguments) -> Answer:

@@ -72,11 +72,19 @@ class Incoming:
         with self._translated():
             sync_folder(self._partial)
             if folder.is_dir():
+                self._complete(folder)
                 self.drop()
             else:
                 self._partial.rename(folder)
                 sync_folder(self._folder)
         return tuple(folder / name for name in self._digests)
+
+    def _complete(self, folder: Path) -> None:
+        """Put into the folder of an earlier upload of the same files those that were deleted since."""
+        for name in self._digests:
+            if not (folder / name).exists():
+                (self._partial / name).rename(folder / name)
+        sync_folder(folder)
 
     def drop(self) -> None:
         """Forget what has come."""

@@ -1,18 +1,17 @@
 """The application: routes, and what surrounds them."""
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 import nestor as package
-from nestor.web import asking, assets, media, refusing, status
+from nestor.web import asking, assets, chat, media, refusing, status
 from nestor.web.context import Context, Options, Parts
 from nestor.web.guard import Frame, Guard
 
@@ -26,8 +25,12 @@ members are refused. `x-limits` beside this text holds every limit.
 """
 
 
-def create(nestor: Parts, *, options: Options | None = None) -> FastAPI:
-    """Return the application over these parts, which it does not close.
+HOME = (assets.home, media.home, status.home)
+"""Routes of files on this machine, and of a server of one's own."""
+
+
+def create(nestor: Parts, *, options: Options | None = None, files: Sequence[APIRouter] = HOME) -> FastAPI:
+    """Return the application over these parts, which it does not close; `files` are the routes of their files.
 
     It begins to work on uploads when it starts, and gives what is being stored ten seconds when it ends.
     """
@@ -43,10 +46,9 @@ def create(nestor: Parts, *, options: Options | None = None) -> FastAPI:
     )
     app.state.context = here
     refusing.add_handlers(app)
-    app.state.routers = [asking.router, assets.router, media.router, status.router]
+    app.state.routers = [asking.router, chat.router, assets.router, media.router, status.router, *files]
     for router in app.state.routers:
         app.include_router(router)
-    _add_chat(app)
     if options.page:
         _add_page(app)
     app.add_middleware(Guard, options=options)
@@ -65,13 +67,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     here.close()
     if here.nestor.uploads is not None:
         await run_in_threadpool(here.nestor.uploads.close)
-
-
-def _add_chat(app: FastAPI) -> None:
-    if find_spec("nestor.chat") is not None and find_spec("nestor.web.chat") is not None:
-        chat = import_module("nestor.web.chat")
-        app.include_router(chat.router)
-        app.state.routers.append(chat.router)
 
 
 def _add_page(app: FastAPI) -> None:

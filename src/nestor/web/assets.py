@@ -20,6 +20,8 @@ from nestor.web.limits import LISTED, NAME_CHARACTERS
 from nestor.web.listing import asset_document, job_document, page, segment_document
 
 router = APIRouter(tags=["assets"])
+home = APIRouter(tags=["assets"])
+"""Where files come into a folder of this machine; nestor.web.cloud is for those in a bucket."""
 
 ObjectId = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The id of an asset.")]
 _JobId = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The id of a job.")]
@@ -54,7 +56,7 @@ async def list_assets(
     )
 
 
-@router.post(
+@home.post(
     "/assets",
     status_code=202,
     responses={202: {"model": shapes.Job}, **shapes.refusals(408, 409, 413, 415)},
@@ -78,7 +80,7 @@ async def show_asset(
     return _told(await here.run(_shown, here, object_id, first_segment, limit))
 
 
-@router.delete("/assets/{object_id}", responses={200: {"model": shapes.Deleted}, **shapes.refusals(404, 409)})
+@home.delete("/assets/{object_id}", responses={200: {"model": shapes.Deleted}, **shapes.refusals(404, 409)})
 async def delete_asset(request: Request, object_id: ObjectId) -> Response:
     """Remove an asset: vectors of every size, thumbnails, manifest, and the file itself where it was uploaded."""
     here = context(request)
@@ -86,7 +88,7 @@ async def delete_asset(request: Request, object_id: ObjectId) -> Response:
     return _told({"object_id": deleted.object_id, "uri": deleted.uri, "segments": deleted.segments})
 
 
-@router.post(
+@home.post(
     "/assets/{object_id}/ingest",
     status_code=202,
     responses={202: {"model": shapes.Job}, **shapes.refusals(404, 409)},
@@ -98,19 +100,19 @@ async def ingest_again(request: Request, object_id: ObjectId) -> Response:
     return _told(job_document(job), 202, location=f"/jobs/{job.id}")
 
 
-@router.get("/jobs", responses={200: {"model": shapes.Jobs}, **shapes.refusals()})
+@home.get("/jobs", responses={200: {"model": shapes.Jobs}, **shapes.refusals()})
 async def list_jobs(request: Request) -> Response:
     """List the latest jobs, the latest first."""
     return _told({"jobs": [job_document(job) for job in context(request).uploads.jobs()[:LISTED]]})
 
 
-@router.get("/jobs/{job_id}", responses={200: {"model": shapes.Job}, **shapes.refusals(404)})
+@home.get("/jobs/{job_id}", responses={200: {"model": shapes.Job}, **shapes.refusals(404)})
 async def show_job(request: Request, job_id: _JobId) -> Response:
     """Show how far a job is."""
     return _told(job_document(_job(context(request), job_id)))
 
 
-@router.get(
+@home.get(
     "/jobs/{job_id}/events",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **shapes.refusals(404)},
@@ -149,7 +151,7 @@ def manifest_of(here: Context, object_id: str) -> Manifest:
 def _listed(here: Context, **wanted: Any) -> dict[str, Any]:
     listing = page(here.nestor.manifests, **wanted)
     return {
-        "assets": [asset_document(each) for each in listing.assets],
+        "assets": [asset_document(each, is_here=here.options.holds(each)) for each in listing.assets],
         "total": listing.total,
         "next_offset": listing.next_offset,
         "collections": listing.collections,
@@ -160,7 +162,7 @@ def _shown(here: Context, object_id: str, first: int, limit: int) -> dict[str, A
     manifest = manifest_of(here, object_id)
     found = Segments(here.nestor.vectors).of(manifest, first=first, count=limit) if manifest.modality else []
     return {
-        "asset": asset_document(manifest),
+        "asset": asset_document(manifest, is_here=here.options.holds(manifest)),
         "segments": [segment_document(hit) for hit in found],
         "next_segment": first + limit if first + limit < manifest.segments else None,
     }

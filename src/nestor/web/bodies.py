@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from urllib.parse import parse_qs
 
 import orjson
 from python_multipart.exceptions import FormParserError
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from nestor.errors import InvalidInput
+from nestor.media.source import sized
 from nestor.refusals import Refused
 
 T = TypeVar("T")
@@ -55,6 +57,15 @@ async def json_object(request: Request, *, most: int, idle: float) -> dict[str, 
     if not isinstance(document, dict):
         raise InvalidInput('The body must be a JSON object such as {"query": "words"}.')
     return document
+
+
+async def fields(request: Request, *, most: int, idle: float) -> dict[str, list[str]]:
+    """Return the fields of a form without files, each with all its values. Raises Refused, InvalidInput."""
+    body = b"".join([chunk async for chunk in chunks(request, most=most, idle=idle)])
+    try:
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except ValueError as error:
+        raise InvalidInput(f"The form cannot be read: {error}.") from error
 
 
 async def chunks(request: Request, *, most: int, idle: float) -> AsyncIterator[bytes]:
@@ -215,4 +226,4 @@ def _decoded(value: bytes) -> str:
 
 
 def _too_large(most: int) -> Refused:
-    return Refused(413, "TooLarge", f"The body may have {most:,} bytes.")
+    return Refused(413, "TooLarge", f"What is sent here may have {sized(most)} ({most:,} bytes) at most.")

@@ -7,18 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from starlette.requests import HTTPConnection
 
 from nestor import media
 from nestor.answer import Answers
+from nestor.chat import Chat
+from nestor.domain import Manifest
 from nestor.library import Library
+from nestor.moments import path_of
 from nestor.ports import Embedder, Manifests, Thumbnails, Vectors
 from nestor.refusals import Refused
 from nestor.search import Search
 from nestor.strategies import Strategy
 from nestor.uploads import Uploads
+from nestor.web.flowing import Flows
 from nestor.web.limits import Limits
 from nestor.web.tokens import Tokens
 
@@ -40,6 +45,11 @@ class Parts(Protocol):
     @property
     def answers(self) -> Answers:
         """Questions to answers."""
+        ...
+
+    @property
+    def chat(self) -> Chat:
+        """Questions to answers with citations."""
         ...
 
     @property
@@ -91,6 +101,11 @@ class Parts(Protocol):
         ...
 
 
+def lies_here(manifest: Manifest) -> bool:
+    """Say whether the asset's file is on this machine."""
+    return (path := path_of(manifest.uri)) is not None and path.is_file()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to serve."""
@@ -106,6 +121,12 @@ class Options:
     """Settings that the page shows: name and value."""
     page: bool = True
     """Serve the page beside the API."""
+    reports: Path | None = None
+    """Folder of the reports that the page lists."""
+    streams: bool = True
+    """Answers can be sent piece by piece."""
+    holds: Callable[[Manifest], bool] = lies_here
+    """Whether an asset's own file can be had from here."""
     log: Callable[[str], None] | None = None
     """Is told a line for every answer."""
 
@@ -152,6 +173,7 @@ class Context:
         self.streams = 0
         limits = options.limits
         self._questions = Threads(running=limits.running, waiting=limits.waiting, name="question")
+        self.flows = Flows(running=limits.chats, waiting=limits.waiting, closing=self.closing)
         self._files = Threads(running=limits.reading, waiting=limits.reading_waiting, name="file")
 
     @property

@@ -94,7 +94,7 @@ def _followed(named: Path) -> Path:
 
 def _answer(request: Request, manifest: Manifest, file: Opened, *, download: bool) -> Response:
     headers = {
-        **_presented(manifest, download=download),
+        **presented(manifest, download=download),
         "etag": file.etag,
         "last-modified": formatdate(file.modified, usegmt=True),
         "accept-ranges": "bytes",
@@ -147,7 +147,7 @@ def _is_current(request: Request, file: Opened, headers: dict[str, str]) -> bool
     return condition is None or condition in {file.etag, headers["last-modified"]}
 
 
-def _presented(manifest: Manifest, *, download: bool) -> dict[str, str]:
+def presented(manifest: Manifest, *, download: bool) -> dict[str, str]:
     """Return how a browser is to take the file: never as something that runs."""
     kind = manifest.content_type
     if kind in _SHOWN or kind.startswith(("audio/", "video/")):

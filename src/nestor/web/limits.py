@@ -37,6 +37,8 @@ class Limits:
     reading: int = 2
     """Reader processes at a time, for files that are questions and for pages."""
     reading_waiting: int = 16
+    chats: int = 8
+    """Answers of a chat being written at a time, each in a thread of its own; `waiting` holds for them, too."""
     streams: int = 64
     """Open streams of events."""
     idle_seconds: float = 60.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from nestor.domain import Hit, Manifest
-from nestor.moments import path_of
 from nestor.ports import Manifests
 from nestor.uploads import Job
 
@@ -49,9 +48,8 @@ def page(
     return Listing(shown, len(matching), rest, collections)
 
 
-def asset_document(manifest: Manifest) -> dict[str, Any]:
-    """Return what is known of an asset, as JSON has it."""
-    is_here = (path := path_of(manifest.uri)) is not None and path.is_file()
+def asset_document(manifest: Manifest, *, is_here: bool) -> dict[str, Any]:
+    """Return what is known of an asset, as JSON has it; `is_here` says whether its file can be had."""
     return {"object_id": manifest.object_id, **dataclasses.asdict(manifest), "file_is_here": is_here}
 
 

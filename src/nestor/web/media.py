@@ -18,6 +18,8 @@ from nestor.web.limits import AROUND
 from nestor.web.listing import segment_document
 
 router = APIRouter(prefix="/media", tags=["media"])
+home = APIRouter(prefix="/media", tags=["media"])
+"""Of files on this machine; nestor.web.cloud is for those in a bucket."""
 
 _Segment = Annotated[int, Path(ge=0, le=10_000_000, description="The segment, from 0.")]
 _Page = Annotated[int, Path(ge=1, le=100_000, description="The page, from 1.")]
@@ -34,8 +36,8 @@ _FILE: dict[int | str, dict[str, Any]] = {
 _FILE[304] = {"description": "The file is the one that the client has."}
 
 
-@router.head("/{object_id}", include_in_schema=False)
-@router.get("/{object_id}", response_class=StreamingResponse, responses={**_FILE, **shapes.refusals(404, 416)})
+@home.head("/{object_id}", include_in_schema=False)
+@home.get("/{object_id}", response_class=StreamingResponse, responses={**_FILE, **shapes.refusals(404, 416)})
 async def show_file(request: Request, object_id: ObjectId, download: bool = False) -> Response:  # noqa: FBT001, FBT002 - a parameter of the query
     """Send the asset's own file, or one range of it; what could run in a browser as plain text or to be saved."""
     here = context(request)
@@ -43,14 +45,14 @@ async def show_file(request: Request, object_id: ObjectId, download: bool = Fals
     return await files.sent(request, manifest, download=download)
 
 
-@router.get("/{object_id}/thumbnails/{segment}", response_class=Response, responses={**_JPEG, **shapes.refusals(404)})
+@home.get("/{object_id}/thumbnails/{segment}", response_class=Response, responses={**_JPEG, **shapes.refusals(404)})
 async def show_thumbnail(request: Request, object_id: ObjectId, segment: _Segment) -> Response:
     """Send the picture of a segment: the image, the page or the keyframe, at most 768 pixels, as JPEG."""
     here = context(request)
     return _picture(request, await here.run(_thumbnail, here, object_id, segment))
 
 
-@router.get("/{object_id}/pages/{page}", response_class=Response, responses={**_JPEG, **shapes.refusals(404, 422)})
+@home.get("/{object_id}/pages/{page}", response_class=Response, responses={**_JPEG, **shapes.refusals(404, 422)})
 async def show_page(request: Request, object_id: ObjectId, page: _Page) -> Response:
     """Send a page of a PDF as JPEG, its longer side 1,568 pixels."""
     here = context(request)

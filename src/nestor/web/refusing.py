@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 from fastapi import FastAPI
@@ -67,14 +67,19 @@ def answer(request: Request, refused: Refused, headers: dict[str, str] | None = 
     page: ErrorPage | None = getattr(request.app.state, "error_page", None) if "app" in request.scope else None
     response = page(request, refused, request_id) if page is not None and wants_page(request) else None
     if response is None:
-        error = {"code": refused.code, "message": refused.message, "id": request_id}
-        response = Response(orjson.dumps({"error": error}), refused.status, media_type="application/json")
+        response = Response(orjson.dumps(document(request, refused)), refused.status, media_type="application/json")
     response.headers.update(headers or {})
     if refused.status in {429, 503}:
         response.headers.setdefault("retry-after", str(RETRY_AFTER))
     if refused.status == 401:
         response.headers.setdefault("www-authenticate", "Bearer")
     return response
+
+
+def document(request: Request, refused: Refused) -> dict[str, Any]:
+    """Return the one shape."""
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    return {"error": {"code": refused.code, "message": refused.message, "id": request_id}}
 
 
 def wants_page(request: Request) -> bool:
@@ -90,10 +95,16 @@ def log_failure(error: BaseException, *, request_id: str) -> None:
     _LOG.error("%s %s %s %s", request_id, type(error).__name__, place, told_words)
 
 
-async def _handle(request: Request, error: Exception) -> Response:
+def heard(request: Request, error: Exception) -> Refused:
+    """Return how the error is told to the client, and write it down where it is ours."""
     refused = told(error)
     if refused.status >= 500 and not isinstance(error, Refused):
         log_failure(error, request_id=request.scope.get("state", {}).get("request_id", ""))
+    return refused
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    refused = heard(request, error)
     headers = dict(getattr(error, "headers", None) or {})
     if refused.status == 405:
         headers["allow"] = ", ".join(_methods(request))

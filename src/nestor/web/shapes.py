@@ -1,15 +1,26 @@
-"""What requests and answers look like, for the OpenAPI document; no answer is built from these."""
+"""What requests and answers look like, for the OpenAPI document; no answer is built from these.
+
+Only the turns of a conversation are also read by their shape.
+"""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nestor.chat.events import Mode
+from nestor.chat.limits import ANSWER_CHARACTERS, PASSAGES, TURNS
+from nestor.chat.limits import QUESTION_CHARACTERS as CHAT_CHARACTERS
 from nestor.domain import DIMENSIONS, Modality, Status
 from nestor.strategies import NAMES
 from nestor.strategies.base import COARSE
 from nestor.uploads import FileStatus, Stage, State
 from nestor.web import limits
+
+FILE_CHARACTERS: Final = 1_000
+"""Of a file's name in a conversation."""
+CHAT_TOP_K: Final = 8
+"""Passages that a chat answers from, unless another number is asked for."""
 
 Scalar = str | float | bool | list[str] | list[float]
 
@@ -89,6 +100,83 @@ class ComparisonAnswer(_Shape):
     top_k: int
     reference: Reference
     entries: list[Entry]
+
+
+class ChatPlace(_Shape):
+    """A place that an earlier answer rested on."""
+
+    object_id: str = Field(pattern="^[0-9a-f]{24}$")
+    segment: int = Field(0, ge=0, le=10_000_000)
+    file: str = Field("", max_length=FILE_CHARACTERS)
+
+
+class ChatTurn(_Shape):
+    """An earlier turn: what an answer calls its `turn`. Of the answer the first 2,000 characters count."""
+
+    question: str = Field(min_length=1, max_length=CHAT_CHARACTERS)
+    answer: str = Field(max_length=ANSWER_CHARACTERS)
+    query: str = Field("", max_length=CHAT_CHARACTERS, description="What was searched for; the question where empty.")
+    passages: Annotated[list[ChatPlace], Field(max_length=PASSAGES)] = Field([], description="By their numbers.")
+
+
+class ChatPassage(_Shape):
+    """A place in a file; `[number]` in the answer means it, and `link` opens it on the page."""
+
+    number: int
+    label: str
+    link: str
+    key: str
+    object_id: str
+    segment: int
+    uri: str
+    file: str
+    modality: str
+    text: str
+    has_picture: bool
+    note: str | None
+    place: str | None = None
+    page: int | None = None
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    similarity: float | None = None
+    score: float | None = None
+    collection: str | None = None
+    tags: list[str] | None = None
+
+
+class Citations(_Shape):
+    """Numbers of the passages cited, and how much the model cited or linked that there is not."""
+
+    numbers: list[int]
+    removed_citations: int
+    removed_links: int
+
+
+class ModelUsage(_Shape):
+    """What the model counted."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class ChatAnswer(_Shape):
+    """An answer from the passages; `turn` goes into `conversation` with the next question."""
+
+    answer: str
+    passages: list[ChatPassage]
+    citations: Citations
+    mode: Mode
+    model: str | None
+    usage: ModelUsage | None
+    took_ms: dict[str, float]
+    notes: list[str]
+    query: str
+    strategy: str
+    dimension: int
+    threshold: float
+    threshold_origin: str
+    best: float | None
+    turn: ChatTurn | None
 
 
 class Asset(_Shape):
@@ -243,6 +331,22 @@ def _body(members: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, A
     return {"requestBody": {"required": True, "content": content}}
 
 
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with the definitions where they are referred to: a document knows them by other names."""
+    known = schema.pop("$defs", {})
+
+    def replaced(part: Any) -> Any:
+        if isinstance(part, list):
+            return [replaced(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        reference = part.get("$ref")
+        return known[reference.rpartition("/")[2]] if reference else {name: replaced(part[name]) for name in part}
+
+    inlined: dict[str, Any] = replaced(schema)
+    return inlined
+
+
 QUERY_BODY: Final = _body(_QUERY, {"query": "apes embracing", "dimension": 1024, "top_k": 5})
 COMPARE_BODY: Final = _body(_COMPARE, {"query": "apes embracing", "top_k": 5, "strategies": ["direct", "hierarchical"]})
 UPLOAD_BODY: Final = {
@@ -262,6 +366,58 @@ UPLOAD_BODY: Final = {
             }
         },
     }
+}
+
+
+CHAT_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["question"],
+                    "properties": {
+                        "question": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": CHAT_CHARACTERS,
+                            "pattern": r"\S",
+                            "description": "What to answer.",
+                        },
+                        "conversation": {
+                            "type": "array",
+                            "maxItems": TURNS,
+                            "items": _inlined(ChatTurn.model_json_schema()),
+                            "description": "The turns before, oldest first: the `turn` of each answer.",
+                        },
+                        "top_k": {**_WHOLE, "minimum": 1, "maximum": PASSAGES, "default": CHAT_TOP_K},
+                        "k": {**_QUERY["k"], "maximum": PASSAGES},
+                        **{name: _QUERY[name] for name in ("dimension", "strategy", "filter", "collection")},
+                        "stream": {"type": "boolean", "description": "False for one JSON document."},
+                    },
+                    "additionalProperties": False,
+                    "not": {"required": ["top_k", "k"]},
+                },
+                "example": {"question": "Which apes embrace?", "dimension": 1024, "top_k": 5, "stream": False},
+            }
+        },
+    }
+}
+CHAT_EVENTS: Final = {
+    # As OpenAPI 3.2 has it, and tools for 3.1 understand.
+    "itemSchema": {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"enum": ["retrieved", "text", "citations", "done", "error"]},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+        },
+    },
+    "example": 'event: retrieved\ndata: {"event": "retrieved", "query": "Which apes embrace?", "passages": []}\n\n'
+    'event: text\ndata: {"event": "text", "text": "Three bonobos do [1]."}\n\n'
+    'event: citations\ndata: {"event": "citations", "numbers": [1]}\n\n'
+    'event: done\ndata: {"event": "done", "mode": "model", "model": "llava"}\n\n',
 }
 
 

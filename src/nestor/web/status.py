@@ -11,6 +11,8 @@ from nestor.web.context import Context, context
 from nestor.web.tokens import COOKIE
 
 router = APIRouter(tags=["server"])
+home = APIRouter(tags=["server"])
+"""Of a server that counts and lets in by itself; on AWS that is CloudWatch's and the API's."""
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _NOBODY = "0" * 24
@@ -26,7 +28,7 @@ async def health(request: Request) -> Response:
     return Response(orjson.dumps({"status": "ok"}), media_type="application/json")
 
 
-@router.get(
+@home.get(
     "/metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **shapes.refusals()},
@@ -36,7 +38,7 @@ async def metrics(request: Request) -> Response:
     return Response(context(request).nestor.metrics.text(), headers={"content-type": _TEXT})
 
 
-@router.get("/login", include_in_schema=False)
+@home.get("/login", include_in_schema=False)
 async def login_page(request: Request) -> Response:
     """Let a browser in by a link, or show where to type the token."""
     if "token" in request.query_params:
@@ -44,7 +46,7 @@ async def login_page(request: Request) -> Response:
     return _page(request, wrong=False)
 
 
-@router.post("/login", include_in_schema=False)
+@home.post("/login", include_in_schema=False)
 async def login(request: Request) -> Response:
     """Let a browser in by the form."""
     from urllib.parse import parse_qs
@@ -55,7 +57,7 @@ async def login(request: Request) -> Response:
     return _let_in(request, token)
 
 
-@router.post("/logout", include_in_schema=False)
+@home.post("/logout", include_in_schema=False)
 async def logout(request: Request) -> Response:  # noqa: ARG001 - as the framework calls it
     """Forget who this browser is."""
     response = RedirectResponse("/login", 303)

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from nestor.errors import InvalidInput
+from nestor.settings.api import ApiSettings
 from nestor.settings.functions import (
     STRATEGIES,
     EmbedSettings,
@@ -21,6 +22,7 @@ EVERY = [
     EmbedSettings,
     StoreSettings,
     QuerySettings,
+    ApiSettings,
     ForgetSettings,
     RedriveSettings,
     ShadowSettings,

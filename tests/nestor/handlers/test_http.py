@@ -15,6 +15,8 @@ from nestor.errors import (
     EmbedderUnavailable,
     EmbeddingFailed,
     InvalidInput,
+    ModelFailed,
+    ModelUnavailable,
     VectorsDenied,
     VectorsError,
     VectorsUnavailable,
@@ -154,6 +156,8 @@ ERRORS: list[tuple[Exception, int, str]] = [
     (VectorsUnavailable(SECRET_DETAIL, code="ServiceUnavailableException"), 502, "VectorsFailed"),
     (VectorsDenied(SECRET_DETAIL, code="AccessDeniedException"), 502, "VectorsFailed"),
     (EmbeddingFailed(SECRET_DETAIL), 502, "EmbedderFailed"),
+    (ModelUnavailable(SECRET_DETAIL), 429, "Throttled"),
+    (ModelFailed(SECRET_DETAIL), 502, "ModelFailed"),
     (EmbedderMismatch(SECRET_DETAIL), 502, "NotSetUp"),
     (KeyError(SECRET_DETAIL), 500, "InternalError"),
 ]

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from nestor.domain import DIMENSIONS
+from nestor.errors import UnreadableFile
 
 pytest.importorskip("mcp", reason="no mcp: it is in the group frameworks")
+
+from nestor.mcp.tools import IMAGE_BYTES, smaller
 
 Session = Callable[[Any], Any]
 
@@ -167,3 +170,19 @@ def test_bad_input_is_told(session: Session) -> None:
         assert answer.is_error
         assert answer.structured_content is None
         assert words in answer.content[0].text
+
+
+def test_a_large_picture_is_made_smaller(tmp_path: Path) -> None:
+    """What clients would refuse comes at 768 pixels; what is no picture any more is an error that names the way out."""
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(7).integers(0, 256, (1568, 1568, 3), dtype=np.uint8)
+    file = tmp_path / "noise.jpg"
+    Image.fromarray(noise).save(file, quality=95)
+    assert len(file.read_bytes()) > IMAGE_BYTES
+    small = smaller(file.read_bytes())
+    assert len(small) < IMAGE_BYTES
+    assert Image.open(io.BytesIO(small)).size == (768, 768)
+    with pytest.raises(UnreadableFile, match=r"The picture of this segment.*without the image"):
+        smaller(file.read_bytes()[:1000])

@@ -36,6 +36,9 @@ def test_what_goes_in_is_found(tmp_path: Path, notes: Path, digest_embedder: Any
         assert best.similarity == pytest.approx(1, abs=1e-5)
         assert library.search_file(notes / "stars.txt", dimension=256)[0].key == best.key
         assert library.segment(best.key).text == best.text
+        for key in (f"{best.object_id}_segment_1", best.object_id, "_segment_", f"{best.key}_segment_0"):
+            with pytest.raises(InvalidInput, match="There is no segment"):
+                library.segment(key)
 
 
 def test_what_narrows(tmp_path: Path, notes: Path, digest_embedder: Any) -> None:

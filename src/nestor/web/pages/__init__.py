@@ -9,11 +9,11 @@ from starlette.responses import Response
 from nestor.refusals import Refused
 from nestor.web import bodies
 from nestor.web.context import context
-from nestor.web.pages import about, searching, shelves, sizes, viewing
+from nestor.web.pages import about, chatting, reporting, searching, shelves, sizes, viewing
 from nestor.web.pages.rendering import THEME, THEMES, render
 
 router = APIRouter()
-for each in (searching, viewing, shelves, sizes, about):
+for each in (searching, chatting, viewing, shelves, sizes, reporting, about):
     router.include_router(each.router)
 
 _YEAR = 365 * 86_400

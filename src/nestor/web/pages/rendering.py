@@ -21,7 +21,9 @@ _FILTERS = (
     wording.size,
     wording.clock,
     wording.date,
+    wording.moment,
     wording.count,
+    wording.reason,
     wording.kind,
     wording.place,
     wording.viewer,
@@ -63,13 +65,6 @@ def render(
     """Return the page, or its fragment `parts/<template>` to the script where there is one of that name."""
     names = [f"parts/{template}"] if is_fragment(request) else []
     return _response(request, [*names, template], values or {}, status)
-
-
-def render_part(
-    request: Request, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200
-) -> HTMLResponse:
-    """Return the fragment, whoever asks."""
-    return _response(request, [f"parts/{template}"], values or {}, status)
 
 
 def html(template: str, values: Mapping[str, Any]) -> str:

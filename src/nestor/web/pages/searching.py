@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from nestor.domain import Hit
+from nestor.domain import FULL_DIMENSION, Hit
+from nestor.errors import InvalidInput
 from nestor.search import Found, Question
-from nestor.web import bodies, listing
+from nestor.web import bodies, listing, reports
 from nestor.web.asking import Received
 from nestor.web.context import Context, context
 from nestor.web.pages import wishes
@@ -92,7 +93,12 @@ async def search(request: Request) -> Response:
         return render(request, "search.html", await _framed(request, values | {"is_forgotten": True}))
     if not wish.is_asked:
         return render(request, "search.html", await _framed(request, values))
-    answer = await here.run(here.nestor.answers.answer, wish.asked, question=kept.question if kept else None)
+    try:
+        answer = await here.run(here.nestor.answers.answer, wish.asked, question=kept.question if kept else None)
+    except InvalidInput:
+        if not await here.run(is_empty, here):
+            raise
+        return render(request, "search.html", await _framed(request, values))
     values |= told(wish, answer.found)
     return render(request, "search.html", await _framed(request, values))
 
@@ -109,6 +115,11 @@ async def ask_by_file(request: Request) -> Response:
         question = await here.read(received.question, here)
         identity = questions(request).keep(FileQuestion(received.name, question))
     return RedirectResponse(replace(wish, words="").address(file=identity), 303)
+
+
+def is_empty(here: Context) -> bool:
+    """Say whether nothing was ever stored, so that no question can be answered."""
+    return here.nestor.vectors.embedder(FULL_DIMENSION) is None
 
 
 def told(wish: Wish, found: Found) -> dict[str, Any]:
@@ -131,6 +142,7 @@ async def _framed(request: Request, values: dict[str, Any]) -> dict[str, Any]:
         "is_forgotten": False,
         "periods": wishes.PERIODS,
         "strategies": wishes.STRATEGIES,
+        "question_bytes": here.limits.question_bytes,
         **({} if is_fragment(request) and values["found"] else await here.run(_shelves, here)),
         **values,
     }
@@ -138,4 +150,9 @@ async def _framed(request: Request, values: dict[str, Any]) -> dict[str, Any]:
 
 def _shelves(here: Context) -> dict[str, Any]:
     kept = listing.page(here.nestor.manifests, limit=1)
-    return {"collections": kept.collections, "assets": kept.total, "can_upload": here.nestor.uploads is not None}
+    return {
+        "collections": kept.collections,
+        "assets": kept.total,
+        "can_upload": here.nestor.uploads is not None,
+        "has_reports": bool(reports.listed(here.options.reports)),
+    }

@@ -1,5 +1,6 @@
 """The library: what is stored, what is on its way, and uploads."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,11 +11,11 @@ from nestor.domain import Modality, Status
 from nestor.errors import InvalidInput
 from nestor.refusals import Refused
 from nestor.uploads import Job
-from nestor.web import listing
+from nestor.web import listing, reports
 from nestor.web.assets import received
 from nestor.web.context import Context, context
 from nestor.web.limits import NAME_CHARACTERS
-from nestor.web.pages.rendering import is_fragment, render, render_part
+from nestor.web.pages.rendering import is_fragment, render
 
 router = APIRouter(prefix="/library")
 
@@ -22,6 +23,8 @@ PAGE = 50
 """Assets on a page."""
 RECENT = 3
 """Jobs that are over and still shown there."""
+SHOWN = 20
+"""Files of a job."""
 
 _Text = Annotated[str, Query(max_length=NAME_CHARACTERS)]
 
@@ -48,9 +51,7 @@ async def library(
 async def upload(request: Request) -> Response:
     """Take files in and show how far their job is."""
     job = await received(request)
-    if is_fragment(request):
-        return render_part(request, "job.html", {"job": job})
-    return RedirectResponse(f"/library/jobs/{job.id}", 303)
+    return await _told(request, job) if is_fragment(request) else RedirectResponse(f"/library/jobs/{job.id}", 303)
 
 
 @router.get("/jobs/{job_id}")
@@ -59,11 +60,22 @@ async def show_job(request: Request, job_id: Annotated[str, Path(max_length=64)]
     job = context(request).uploads.job(job_id)
     if job is None:
         raise Refused(404, "NotFound", "There is no such job; the record of an old one may be gone.")
-    return render(request, "job.html", {"job": job})
+    return await _told(request, job)
+
+
+async def _told(request: Request, job: Job) -> Response:
+    here, is_part = context(request), is_fragment(request)
+    values = {"job": job, "kept": await here.run(_kept, here, [job]), "most": SHOWN}
+    is_news = is_part and job.is_over
+    response = render(request, "job.html", values | {"is_told": is_news, "is_folded": False})
+    if is_news:
+        response.headers["hx-trigger"] = "stored"  # the list beside it asks anew
+    return response
 
 
 def _shelved(here: Context, wanted: dict[str, str], offset: int) -> dict[str, Any]:
     given = {name: value or None for name, value in wanted.items()}
+    jobs = _recent(here.nestor.uploads.jobs()) if here.nestor.uploads is not None else []
     return {
         "listed": listing.page(here.nestor.manifests, **given, offset=offset, limit=PAGE),
         "wanted": wanted,
@@ -72,8 +84,19 @@ def _shelved(here: Context, wanted: dict[str, str], offset: int) -> dict[str, An
         "page": PAGE,
         "limits": here.limits,
         "can_change": here.nestor.uploads is not None,
-        "jobs": _recent(here.nestor.uploads.jobs()) if here.nestor.uploads is not None else [],
+        "has_reports": bool(reports.listed(here.options.reports)),
+        "jobs": jobs,
+        "kept": _kept(here, jobs),
+        "most": SHOWN,
+        "is_told": False,
+        "is_folded": True,
     }
+
+
+def _kept(here: Context, jobs: Sequence[Job]) -> frozenset[str]:
+    """Return the ids of those of the jobs' files that are (still) stored."""
+    shown = {file.object_id for job in jobs for file in job.files[:SHOWN]}
+    return frozenset(identity for identity in shown if here.nestor.manifests.get(identity) is not None)
 
 
 def _recent(jobs: list[Job]) -> list[Job]:

@@ -14,10 +14,11 @@ from nestor.prices import Plan, prices
 from nestor.prices.plan import one
 from nestor.strategies import Direct, Hierarchical, Refetch
 from nestor.strategies.base import COARSE
-from nestor.web import comparing
+from nestor.web import comparing, reports
 from nestor.web.context import Context, context
 from nestor.web.limits import QUESTION_CHARACTERS
-from nestor.web.pages.rendering import render
+from nestor.web.pages.rendering import is_fragment, render
+from nestor.web.pages.searching import is_empty
 from nestor.web.pages.wishes import STRATEGIES
 
 router = APIRouter()
@@ -70,6 +71,7 @@ async def compare(
         raise InvalidInput(f"There is no strategy {unknown[0][:80]!r} to compare: {', '.join(STRATEGIES)}.")
     blocks = await here.run(_blocks, here, q, chosen) if q.strip() else []
     values: dict[str, Any] = {"words": q, "chosen": chosen, "strategies": STRATEGIES, "blocks": blocks}
+    values["reports"] = [] if is_fragment(request) else await here.run(reports.listed, here.options.reports)
     return render(request, "compare.html", values | {"sizes": DIMENSIONS, "planned": PLANNED})
 
 
@@ -94,6 +96,8 @@ def price(strategy: str, dimension: int) -> float | None:
 
 
 def _blocks(here: Context, words: str, strategies: Sequence[str]) -> list[Block]:
+    if is_empty(here):
+        return []
     question = here.nestor.search.words(words)
     wish = Asked(query=words, dimension=FULL_DIMENSION, top_k=SHOWN)
     found = comparing.compare(here.nestor, wish, question, dimensions=DIMENSIONS, strategies=strategies)

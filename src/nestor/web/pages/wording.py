@@ -7,15 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from nestor.domain import Hit, Modality
+from nestor.domain import Hit, Manifest, Modality
+from nestor.moments import path_of
 
 SNIPPET = 320
 """Characters of a passage in a list."""
 _UNITS = ("bytes", "kB", "MB", "GB")
+"""Each 1,024 times the one before, so that a limit of 512 MB reads so."""
 _WORD = re.compile(r"\w{2,}")
+_WORD_BEFORE = re.compile(r"^[a-z]+: (?=[A-Z])")
+"""The short word for tables before a sentence that tells the same."""
 _DISPLAYED = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"})
 """Pictures that browsers show; of others, such as TIFF, there is the thumbnail."""
 _PICTURED = frozenset({Modality.IMAGE, Modality.VIDEO})
+_READ = frozenset({Modality.TEXT, Modality.DOCUMENT})
 _NAMES = {
     Modality.TEXT: "Text",
     Modality.DOCUMENT: "Document",
@@ -26,11 +31,11 @@ _NAMES = {
 
 
 def size(value: float) -> str:
-    """Return bytes in the unit that suits: 3.2 MB."""
+    """Return bytes in the unit that suits: 3.2 MB, 12 kB."""
     power = 0
-    while value >= 1000 and power < len(_UNITS) - 1:
-        value, power = value / 1000, power + 1
-    return f"{value:,.1f} {_UNITS[power]}" if power else f"{value:.0f} {_UNITS[0]}"
+    while round(value, 1) >= 1024 and power < len(_UNITS) - 1:
+        value, power = value / 1024, power + 1
+    return f"{value:,.1f}".removesuffix(".0") + f" {_UNITS[power]}"
 
 
 def clock(seconds: float) -> str:
@@ -41,6 +46,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def moment(epoch_seconds: float) -> str:
+    """Return day and minute, in UTC, as 2026-03-09 14:05 UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch_seconds))
+
+
 def date(epoch_seconds: float) -> str:
     """Return the day, in UTC, as 2026-03-09."""
     return time.strftime("%Y-%m-%d", time.gmtime(epoch_seconds))
@@ -49,6 +59,13 @@ def date(epoch_seconds: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return the number with its noun: 1 file, 2 files, 2,000 files."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def reason(asset: Manifest) -> str:
+    """Return why the asset is not stored; its file goes by its name, wherever on this machine it lies."""
+    path = path_of(asset.uri)
+    told = asset.reason.replace(str(path), asset.file_name or path.name) if path else asset.reason
+    return _WORD_BEFORE.sub("", told)
 
 
 def kind(modality: Any) -> str:
@@ -70,7 +87,8 @@ def place(metadata: Mapping[str, Any]) -> str:
 def viewer(metadata: Mapping[str, Any], words: str = "") -> str:
     """Return the address that opens the asset at this segment; `words` are marked there."""
     asked = {"segment": metadata.get("segment_index", 0)} | ({"q": words} if words else {})
-    return f"/asset/{metadata['object_id']}?{urlencode(asked)}"
+    passage = "#here" if metadata.get("modality") in _READ and not has_picture(metadata) else ""
+    return f"/asset/{metadata['object_id']}?{urlencode(asked)}{passage}"
 
 
 def has_picture(metadata: Mapping[str, Any]) -> bool:

@@ -10,8 +10,24 @@ function dropInto(form, files) {
   for (const file of field.multiple ? files : [...files].slice(0, 1)) kept.items.add(file);
   if (!kept.files.length) return;
   field.files = kept.files;
+  check(field);
   form.requestSubmit();
 }
+
+// What is too large is told before it is sent; the server tells it too, but some browsers give up on a long sending.
+function check(field) {
+  const most = Number(field.dataset.most), count = Number(field.dataset.mostFiles || 1);
+  const bytes = [...field.files].reduce((sum, file) => sum + file.size, 0);
+  if (field.files.length > count) field.setCustomValidity(`Choose ${count} files at most.`);
+  else if (bytes > most) field.setCustomValidity(`Too large: ${Math.floor(most / 1048576)} MB at most.`);
+  else field.setCustomValidity("");
+}
+document.addEventListener("change", (event) => {
+  if (event.target.dataset?.most) {
+    check(event.target);
+    event.target.reportValidity();
+  }
+});
 
 const zone = (event) => event.target.closest?.("[data-drop]") ?? document.querySelector("[data-drop]");
 
@@ -62,20 +78,23 @@ document.addEventListener("htmx:xhr:progress", (event) => {
   bar.value = (100 * event.detail.loaded) / event.detail.total;
 });
 document.addEventListener("htmx:afterRequest", (event) => {
-  const bar = event.target.querySelector?.("#sending");
-  if (!bar) return;
+  if (event.target.id !== "upload") return;
+  const bar = event.target.querySelector("#sending");
   bar.hidden = true;
   bar.value = 0;
   if (event.detail.successful) event.target.reset();
 });
 
-// No answer at all is told, too.
+// No answer at all is told, too, until there is one.
+const unanswered = () => document.querySelectorAll(".unanswered").forEach((told) => told.remove());
+document.addEventListener("htmx:beforeSwap", unanswered);
 document.addEventListener("htmx:sendError", (event) => {
+  unanswered();
   const told = document.createElement("p");
-  told.className = "note bad";
+  told.className = "note bad unanswered";
   told.setAttribute("role", "alert");
   told.textContent = "The server does not answer. Is it still running?";
-  event.detail.target?.replaceChildren(told);
+  event.detail.target?.prepend(told);
 });
 
 // A picture that is not there leaves its place empty rather than broken.
@@ -110,7 +129,10 @@ if (player) {
   });
 }
 
-document.querySelector(".segments [aria-current]")?.scrollIntoView({ block: "nearest" });
+// Only the list moves: where it lies below the player, the page stays where it is.
+const chosen = document.querySelector(".segments [aria-current]");
+const list = chosen?.closest(".segments");
+if (list) list.scrollTop += chosen.getBoundingClientRect().top - list.getBoundingClientRect().top - list.clientHeight / 3;
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-zoom]");

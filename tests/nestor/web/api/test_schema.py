@@ -92,7 +92,7 @@ def test_examples_are_answered(
 ) -> None:
     """What the document shows works as it stands."""
     upload(BIRDS)
-    for path in ("/query", "/compare"):
+    for path in ("/query", "/compare", "/chat"):
         example = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
         assert client.post(path, json=example).status_code == 200
 

@@ -45,6 +45,15 @@ def test_the_same_upload_twice_is_one_asset(client: TestClient, upload: Uploadin
     assert client.get("/assets").json()["total"] == 1
 
 
+def test_what_was_deleted_can_be_uploaded_again(client: TestClient, upload: Uploading) -> None:
+    """Beside the files that it came with, which are still there: it is stored anew, and they are unchanged."""
+    files = {"a.txt": TEXT, "b.txt": b"Another."}
+    first = upload(files)
+    assert client.delete(f"/assets/{first['files'][0]['object_id']}").status_code == 200
+    assert [file["status"] for file in upload(files)["files"]] == ["stored", "unchanged"]
+    assert client.get("/assets").json()["total"] == 2
+
+
 def test_one_bad_file_does_not_stop_the_others(client: TestClient, upload: Uploading, nestor: Nestor) -> None:
     """It is told of by its name and reason, without a path of this machine; the worker goes on."""
     job = upload({"broken.pdf": b"%PDF-1.4 nothing more", "good.txt": TEXT})
