@@ -1,11 +1,15 @@
-"""What shadow queries and the cache of questions do to a local query: both rates in the same run, in turns.
+"""What shadow queries and the cache of questions do to a local query: with and without them in turns, round by round.
 
-Rows are made up, nested as Nova's are; the embedder waits as long as Bedrock does (`--embed-ms`), or is the local one.
-Run: python -m bench.shadow [--rows 20000] [--queries 2000] [--rate 0.1] [--gap-ms 0] [--json FILE]
+Rows are made up, nested as Nova's are; the embedder waits as long as Bedrock does (`--embed-ms`), or not at all. A
+round asks so many questions without shadow queries and the same with them, the second time around in the other order,
+and drops what still waits to be compared before the next turn. p99 is the median of the rounds' own, so that one slow
+moment of the machine does not decide; the difference is taken within each round, with its quartiles.
+Run: python -m bench.shadow [--rows 20000] [--rounds 12] [--questions 300] [--rate 0.1] [--gap-ms 5] [--json FILE]
 """
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.nested import Nested
 from nestor.answer import Answers, Asked
@@ -21,24 +26,26 @@ from nestor.codes import SIZES, encode
 from nestor.domain import Embedding, Segment
 from nestor.nesting import nest
 from nestor.ports import VectorRow
+from nestor.search import Search
 from nestor.settings import Settings
+from nestor.shadow import SHARE, Beside, Sampler, Shadow
+from nestor.strategies import Hierarchical
 from nestor.wiring import Nestor
 
 SEED = 0
 SIZE = 256
 EXACT = 3072
-BLOCK = 100
-"""Questions at one rate before the other has its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Milliseconds of the whole answer."""
+    """Milliseconds of the whole answer: medians of the rounds."""
 
     what: str
     queries: int
-    p50: float
-    p99: float
+    p50: float = 0.0
+    p99: float = 0.0
+    p99_quartiles: tuple[float, float] = (0.0, 0.0)
 
 
 class Drawn:
@@ -68,27 +75,52 @@ class Drawn:
         return row
 
 
-def measure(home: Path, *, count: int, queries: int, rate: float, gap: float, embed: float) -> Iterator[Line]:
-    """Yield p50 and p99 without and with shadow queries, and of a question that was asked before."""
-    made = _rows(count + queries)
-    stored, questions = made[:count], made[count:]
-    with _opened(home, Drawn(questions, seconds=0.0), rate=0.0) as plain:
-        _fill(plain, stored)
-        with _beside(plain, Drawn(questions, seconds=0.0), rate=rate) as shadowed:
-            ways = {0.0: plain.answers, rate: shadowed.answers}
-            took: dict[float, list[float]] = {each: [] for each in ways}
-            for answers in ways.values():
-                _ask(answers, range(BLOCK))
-            for start in range(0, queries, BLOCK):
-                order = list(ways) if start // BLOCK % 2 else list(ways)[::-1]
-                for each in order:
-                    took[each] += _ask(ways[each], range(start, min(start + BLOCK, queries)), gap=gap)
-        for each, milliseconds in took.items():
-            yield _line(f"shadow rate {each}", milliseconds)
-        few = range(min(queries, 200))
-        with _beside(plain, Drawn(questions, seconds=embed), rate=0.0) as slow:
-            yield _line(f"embedder of {embed * 1000:.0f} ms, first time", _ask(slow.answers, few))
-            yield _line("the same questions again", _ask(slow.answers, few))
+def measure(  # noqa: PLR0913 - named values, each of another kind
+    home: Path, *, count: int, rounds: int, questions: int, rate: float, share: float, gap: float, embed: float
+) -> Iterator[Line]:
+    """Yield times without and with shadow queries, what these add, and those of a question that was asked before."""
+    made = _rows(count + questions)
+    stored, asked = made[:count], made[count:]
+    with _opened(home, Drawn(asked, seconds=0.0)) as nestor:
+        _fill(nestor, stored)
+        took: dict[str, list[list[float]]] = {"without": [], f"at {rate:.0%}": []}
+        for number in range(-1, rounds):  # the first warms up
+            for name in took if number % 2 else reversed(took):
+                shadows = Beside(
+                    Shadow(nestor.vectors),
+                    sampler=Sampler(0.0 if name == "without" else rate),
+                    metrics=nestor.metrics,
+                    share=share,
+                )
+                milliseconds = _ask(_answers(nestor, asked, shadows), range(questions), gap=gap)
+                shadows.close()
+                if number >= 0:
+                    took[name].append(milliseconds)
+        before, beside = (np.array([np.percentile(turn, [50, 99]) for turn in turns]) for turns in took.values())
+        for name, figures in zip(took, (before, beside), strict=True):
+            yield _line(f"shadow queries {name}", figures, rounds * questions)
+        yield _line("what they add", beside - before, rounds * questions)
+        compared, dropped = (_counted(nestor, result) for result in ("compared", "dropped"))
+        yield Line(what=f"compared {compared:.0f}, dropped {dropped:.0f}", queries=int(compared + dropped))
+    few = range(min(questions, 100))
+    with _opened(home, Drawn(asked, seconds=embed)) as slow:
+        for what in (f"embedder of {embed * 1000:.0f} ms, first time", "the same questions again"):
+            yield _line(what, np.percentile([_ask(slow.answers, few)], [50, 99], axis=1).T, len(few))
+
+
+def _answers(nestor: Nestor, asked: Embedding, shadows: Beside) -> Answers:
+    return Answers(
+        search=Search(embedder=Drawn(asked, seconds=0.0), vectors=nestor.vectors),
+        strategy=lambda _: Hierarchical(nestor.vectors),
+        vectors=nestor.vectors,
+        metrics=nestor.metrics,
+        shadows=shadows,
+    )
+
+
+def _counted(nestor: Nestor, result: str) -> float:
+    found = re.search(rf'^nestor_shadow_total{{result="{result}"}} (\S+)$', nestor.metrics.text(), re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def _rows(count: int) -> Embedding:
@@ -101,16 +133,8 @@ def _rows(count: int) -> Embedding:
 
 
 @contextmanager
-def _opened(home: Path, embedder: Drawn, *, rate: float) -> Iterator[Nestor]:
-    with Nestor(Settings(home=home, shadow_rate=rate), embedder=embedder) as nestor:
-        yield nestor
-
-
-@contextmanager
-def _beside(first: Nestor, embedder: Drawn, *, rate: float) -> Iterator[Nestor]:
-    # One engine for both: two would not share what they keep in memory.
-    with _opened(first.settings.home, embedder, rate=rate) as nestor:
-        nestor.client = first.client
+def _opened(home: Path, embedder: Drawn) -> Iterator[Nestor]:
+    with Nestor(Settings(home=home, shadow_rate=0.0), embedder=embedder) as nestor:
         yield nestor
 
 
@@ -139,35 +163,42 @@ def _ask(answers: Answers, numbers: range, *, gap: float = 0.0) -> list[float]:
     return took
 
 
-def _line(what: str, milliseconds: Sequence[float]) -> Line:
-    p50, p99 = np.percentile(milliseconds, [50, 99])
-    return Line(what=what, queries=len(milliseconds), p50=round(float(p50), 3), p99=round(float(p99), 3))
+def _line(what: str, figures: NDArray[np.float64], queries: int) -> Line:
+    """Return the line of p50 and p99, a row of both for each round."""
+    low, middle, high = np.percentile(figures, [25, 50, 75], axis=0).round(3).tolist()
+    return Line(what=what, queries=queries, p50=middle[0], p99=middle[1], p99_quartiles=(low[1], high[1]))
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--queries", type=int, default=2_000)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--questions", type=int, default=300, help="Of a turn; a round has two.")
     parser.add_argument("--rate", type=float, default=0.1)
-    parser.add_argument("--gap-ms", type=float, default=0.0, help="Between two questions; 0 leaves no time idle.")
+    parser.add_argument("--share", type=float, default=SHARE, help="Of the time that comparing may take; 1: any.")
+    parser.add_argument("--gap-ms", type=float, default=5.0, help="Between two questions; 0 leaves no time idle.")
     parser.add_argument("--embed-ms", type=float, default=100.0, help="Of the embedder where the cache is measured.")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    lines = []
+    print(f"{'':44}{'queries':>8}{'p50 ms':>10}{'p99 ms':>10}   p99, quartiles of the rounds")
     with tempfile.TemporaryDirectory() as folder:
-        lines = list(
-            measure(
-                Path(folder),
-                count=given.rows,
-                queries=given.queries,
-                rate=given.rate,
-                gap=given.gap_ms / 1000,
-                embed=given.embed_ms / 1000,
+        for line in measure(
+            Path(folder),
+            count=given.rows,
+            rounds=given.rounds,
+            questions=given.questions,
+            rate=given.rate,
+            share=given.share,
+            gap=given.gap_ms / 1000,
+            embed=given.embed_ms / 1000,
+        ):
+            lines.append(line)
+            low, high = line.p99_quartiles
+            print(
+                f"{line.what:44}{line.queries:8}{line.p50:10.2f}{line.p99:10.2f}   {low:.2f} to {high:.2f}", flush=True
             )
-        )
-    print(f"{'':44}{'queries':>8}{'p50 ms':>10}{'p99 ms':>10}")
-    for line in lines:
-        print(f"{line.what:44}{line.queries:8}{line.p50:10.2f}{line.p99:10.2f}")
     if given.json:
         given.json.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n")
 

@@ -5,6 +5,7 @@ import binascii
 import queue
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -28,8 +29,11 @@ PATIENCE = 0.2
 """Seconds for a message after the answer is there: it takes some tens of milliseconds, as the search beside it does."""
 PAUSE = 0.05
 """Seconds before each comparison: begun at once it would run beside the very search that it must not slow down."""
+SHARE = 0.005
+"""Of the time that comparing may take. Questions share the interpreter with it, so that one in 200 meets a comparison,
+however many are asked and sampled: too few to move what 99 in 100 stay below."""
 _COMPARABLE = frozenset({Direct.name, Hierarchical.name, Refetch.name})
-"""`hybrid` is no approximation of `direct`, and `manual` would read the whole placeholder again."""
+"""`hybrid` is no approximation of `direct` and needs words, which go nowhere; `manual` would read everything again."""
 _FLOAT = np.dtype("<f4")
 
 
@@ -129,14 +133,22 @@ class Beside:
     """Compares in one thread of its own, which begins with the first sampled question; drops what finds no room."""
 
     def __init__(
-        self, shadow: Shadow, *, sampler: Sampler, metrics: Metrics, waiting: int = WAITING, pause: float = PAUSE
+        self,
+        shadow: Shadow,
+        *,
+        sampler: Sampler,
+        metrics: Metrics,
+        waiting: int = WAITING,
+        pause: float = PAUSE,
+        share: float = SHARE,
     ) -> None:
-        """Compare those that the sampler chooses, and count."""
+        """Compare those that the sampler chooses, and count; rest after each, to keep to the share."""
         self._shadow = shadow
         self._sampler = sampler
         self._metrics = metrics
         self._waiting: queue.Queue[Shadowed | None] = queue.Queue(waiting)
         self._pause = pause
+        self._share = share
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -174,9 +186,12 @@ class Beside:
         while (question := self._waiting.get()) is not None:
             if self._closed.wait(self._pause):
                 self._count("dropped", question)
-            else:
-                self._compare(question)
+                self._waiting.task_done()
+                continue
+            started = time.perf_counter()
+            self._compare(question)
             self._waiting.task_done()
+            self._closed.wait((time.perf_counter() - started) * (1 / self._share - 1))
 
     def _compare(self, question: Shadowed) -> None:
         try:

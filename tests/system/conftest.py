@@ -1,6 +1,5 @@
 """One account a session, emptied for each test."""
 
-import contextlib
 import functools
 import importlib.util
 import json
@@ -130,7 +129,7 @@ def cloud(account: str, vectors_url: str, deployment: Deployment, monkeypatch: p
         "s3", endpoint_url=account, region_name=REGION, aws_access_key_id="TEST", aws_secret_access_key=SECRET
     )
     for bucket in (deployments.SOURCE, deployments.WORK, deployments.STATE):
-        _empty(s3, bucket)
+        clouds.empty_bucket(s3, bucket)
     with Bedrock(s3=s3, region=REGION) as bedrock:
         # The state machine's own calls find the stand-in by the environment, as the functions do.
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", bedrock.url)
@@ -159,13 +158,6 @@ def _invoking(cloud: Cloud) -> Any:
         return answer
 
     return invoke
-
-
-def _empty(s3: Any, bucket: str) -> None:
-    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=bucket)
-    for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        s3.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
 def _empty_queue() -> None:

@@ -1,6 +1,8 @@
 """Shadow queries: what is compared, what is dropped, and that nobody waits."""
 
+import itertools
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,7 +157,7 @@ class Held(Shadow):
 def test_nobody_waits() -> None:
     """While one is compared two wait, the rest is dropped and counted; all of it in another thread."""
     shadow, counted = Held(), Counted()
-    beside = Beside(shadow, sampler=Sampler(1.0), metrics=counted, waiting=2, pause=0)
+    beside = Beside(shadow, sampler=Sampler(1.0), metrics=counted, waiting=2, pause=0, share=1.0)
     beside.offer(ASKED)
     assert shadow.began.wait(10)
     for _ in range(5):
@@ -172,7 +174,7 @@ def test_a_failure_is_counted_and_the_thread_goes_on() -> None:
     """Two that fail are counted twice."""
     shadow, counted = Held(fail=True), Counted()
     shadow.let.set()
-    beside = Beside(shadow, sampler=Sampler(1.0), metrics=counted, pause=0)
+    beside = Beside(shadow, sampler=Sampler(1.0), metrics=counted, pause=0, share=1.0)
     for _ in range(2):
         beside.offer(ASKED)
     beside.settle()
@@ -180,10 +182,38 @@ def test_a_failure_is_counted_and_the_thread_goes_on() -> None:
     beside.close()
 
 
+class Slow:
+    """Takes a while for each comparison, and knows how long it was between them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.spans: list[tuple[float, float]] = []
+
+    def compare(self, question: Shadowed) -> float:
+        """Wait, and return a share."""
+        started = time.monotonic()
+        threading.Event().wait(0.02)
+        self.spans.append((started, time.monotonic()))
+        return 1.0
+
+
+def test_comparing_takes_its_share_of_the_time_and_no_more() -> None:
+    """After each comparison the thread rests, for as many times as long as the share says."""
+    slow = Slow()
+    beside = Beside(slow, sampler=Sampler(1.0), metrics=Counted(), pause=0, share=0.2)  # type: ignore[arg-type]
+    for _ in range(4):
+        beside.offer(ASKED)
+    beside.settle()
+    beside.close()
+    assert len(slow.spans) == 4
+    for (began, ended), (next_began, _) in itertools.pairwise(slow.spans):
+        assert next_began - ended >= 3.9 * (ended - began)
+
+
 def test_close() -> None:
     """What runs is finished, what waits dropped, and nothing taken any more."""
     shadow, counted = Held(), Counted()
-    beside = Beside(shadow, sampler=Sampler(1.0), metrics=counted, pause=0)
+    beside = Beside(shadow, sampler=Sampler(1.0), metrics=counted, pause=0, share=1.0)
     beside.offer(ASKED)
     assert shadow.began.wait(10)
     beside.offer(ASKED)

@@ -66,6 +66,7 @@ def told(metrics: Prometheus) -> Callable[..., float | None]:
 def test_counted(nestor: Nestor) -> None:
     """Answers, stages, hits, bytes, embeddings and recall are told by strategy and size."""
     question = Asked(query="words", dimension=256, top_k=5)
+    nestor.answers._shadows._share = 1.0  # type: ignore[union-attr]  # without the rest after each
     _, found = (nestor.answers.answer(question).found for _ in range(2))
     nestor.answers._shadows.settle()  # type: ignore[union-attr]
     asked_again = _shadowed(question, Question(Same().embed_text_query("words"), 0.0), Direct(nestor.vectors))

@@ -1,6 +1,7 @@
 """The fast reader answers what plain botocore answers, and leaves to it whatever is not as it should be."""
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,13 @@ BODIES: dict[str, Any] = {
     "no vectors": {"nextToken": "t"},
     "nothing": {},
 }
+
+
+@pytest.fixture(params=["simdjson", "orjson"], autouse=True)
+def _by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read with simdjson, and as where it is not installed."""
+    if request.param == "orjson":
+        monkeypatch.setitem(sys.modules, "simdjson", None)
 
 
 @pytest.mark.parametrize("operation", CALLS)
