@@ -10,7 +10,7 @@ PEERS := bench/.cache/venv
 JS := tests/s3vectors_local/clients/js
 export NESTOR_DEMO_HOME ?= .nestor/demo
 
-.PHONY: help demo test test-slow check lint format types imports unit clients docs lock bench bench-load bench-nestor clean
+.PHONY: help demo test test-slow check lint format types imports unit clients docs lock bench bench-load bench-nestor bench-page clean
 
 help: ## What can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -74,6 +74,9 @@ bench-nestor: $(VENV)/.dev ## Retrieval quality, media search, client cost (the 
 	$(BIN)/python bench/media.py
 	$(BIN)/python bench/client.py
 	$(BIN)/python -m bench.store
+
+bench-page: $(VENV)/.dev ## The page and its API over the samples: one user, then 50 for two minutes
+	$(BIN)/python -m bench.page
 
 clean: ## Remove the environment and the demo's home
 	rm -rf $(VENV) $(CLIENTS) $(JS)/node_modules .nestor infra/cdk.out infra/.cache infra/node_modules
