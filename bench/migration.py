@@ -141,7 +141,7 @@ def workplace(folder: Path | None) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Measure, and print a table or JSON."""
+    """Measure, and print each line when it is known, and all as JSON at the end if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--segments", type=int, default=100_000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[3072], choices=DIMENSIONS)
@@ -150,32 +150,35 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="Where to work: 65 kB a segment of 3072, twice.")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr if asked.json else sys.stdout, flush=True)
+
     with workplace(asked.folder) as folder:
         make(folder / "old", segments=asked.segments, sizes=asked.sizes)
         whole = migrated(folder / "whole", folder / "old")
+        tell(
+            f"migrated    {whole['segments']:,} segments in {whole['seconds']:.0f} s: "
+            f"{whole['segments_per_second']:,.0f}/s, {whole['peak_mib']:.0f} MiB"
+        )
         once = digest(folder / "whole")
         torn = killed(folder / "torn", folder / "old", kills=asked.kills, seconds=whole["seconds"], seed=asked.seed)
         torn["same_as_unbroken"] = digest(folder / "torn") == once
+        tell(
+            f"killed      {torn['kills']} times and resumed: same end {torn['same_as_unbroken']}, "
+            f"verified {torn['verification']['holds']}"
+        )
         shutil.rmtree(folder / "torn")
         started = time.monotonic()
         returned, peak = finished(command(folder / "whole", "rollback", folder / "back", "--all"))
         back = {"segments": returned["segments"], "seconds": time.monotonic() - started, "peak_mib": peak}
+        tell(f"rolled back {back['segments']:,} segments in {back['seconds']:.0f} s, {back['peak_mib']:.0f} MiB")
         again = migrated(folder / "again", folder / "back")
         again["same_bits"] = digest(folder / "again") == once
-    figures = {"sizes": asked.sizes, "migration": whole, "killed": torn, "rollback": back, "again": again}
+        tell(f"and again   {again['segments_per_second']:,.0f}/s: same bits {again['same_bits']}")
     if asked.json:
+        figures = {"sizes": asked.sizes, "migration": whole, "killed": torn, "rollback": back, "again": again}
         print(json.dumps(figures))
-        return
-    print(
-        f"migrated    {whole['segments']:,} segments in {whole['seconds']:.0f} s: "
-        f"{whole['segments_per_second']:,.0f}/s, {whole['peak_mib']:.0f} MiB"
-    )
-    print(
-        f"killed      {torn['kills']} times and resumed: same end {torn['same_as_unbroken']}, "
-        f"verified {torn['verification']['holds']}"
-    )
-    print(f"rolled back {back['segments']:,} segments in {back['seconds']:.0f} s, {back['peak_mib']:.0f} MiB")
-    print(f"and again   {again['segments_per_second']:,.0f}/s: same bits {again['same_bits']}")
 
 
 if __name__ == "__main__":
