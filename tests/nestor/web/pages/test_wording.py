@@ -46,7 +46,7 @@ def test_a_passage_is_scrolled_to(metadata: dict[str, Any], address: str) -> Non
 
 def test_a_reason_names_the_file_and_not_where_it_lies() -> None:
     """Of a path on this machine only the name is told, and the short word for tables is left out."""
-    path = Path("/home/me/secret/broken.pdf")
+    path = Path("/srv/secret/broken.pdf")
     manifest = Manifest(
         uri=path.as_uri(),
         status=Status.FAILED,
