@@ -10,6 +10,9 @@ PEERS := bench/.cache/venv
 JS := tests/s3vectors_local/clients/js
 export NESTOR_DEMO_HOME ?= .nestor/demo
 
+# One more than there are cores: many tests wait for a process or a clock.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
+
 .PHONY: help demo test test-slow check lint format types imports unit clients docs lock bench bench-load bench-nestor bench-page clean
 
 help: ## What can be made
@@ -38,8 +41,8 @@ imports: $(VENV)/.dev ## Import directions (.importlinter)
 
 # What drives the browser keeps an event loop running: other tests cannot have theirs beside it.
 unit: $(VENV)/.dev $(VENV)/.browser ## Every test but the slow tier, on all cores
-	$(BIN)/pytest -n auto --dist loadgroup -m "not slow" --ignore tests/browser
-	$(BIN)/pytest -n auto tests/browser
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --ignore tests/browser
+	$(BIN)/pytest -n $(WORKERS) tests/browser
 
 test-slow: $(VENV)/.dev ## The slow tier: long fuzzing, long state machines
 	$(BIN)/pytest -n auto -m slow --timeout=3600 -o faulthandler_timeout=3500

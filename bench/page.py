@@ -56,15 +56,15 @@ def measure(*, users: int, seconds: float) -> Iterator[Line]:
         subprocess.run([PROGRAM, "--home", home, "ingest", SAMPLES, "--json"], check=True, capture_output=True)
         started = time.perf_counter()
         with _served(home) as url:
-            _fetch(_connected(url), "GET", "/")
-            yield _line("first page, from the start of the command", [time.perf_counter() - started])
+            yield _line("start of the command to its address", [time.perf_counter() - started])
+            yield _line("first page, from then on", [_fetch(_connected(url), "GET", "/")[0]])
             time.sleep(5)  # the embedder is loaded beside
             yield _line("a page", [_fetch(_connected(url), "GET", "/?q=dogs")[0] for _ in range(QUESTIONS)])
             asked = questions(QUESTIONS, seed=0)
             for what in ("a question, new", "a question, known"):
-                told = [_ask(_connected(url), each) for each in asked]
-                yield _line(what, [took for took, _ in told])
-                yield _line(f"{what}: beside the embedder", [took - embedding for took, embedding in told])
+                answers = [_ask(_connected(url), each) for each in asked]
+                yield _line(what, [took for took, _ in answers])
+                yield _line(f"{what}: beside the embedder", [took - embedding for took, embedding in answers])
             yield together(url, users=users, seconds=seconds)
 
 
