@@ -41,8 +41,8 @@ def html(comparison: Comparison) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         'content="width=device-width, initial-scale=1"><title>Nestor: sizes and strategies compared'
-        f"</title><style>{_STYLE}</style></head><body><h1>Sizes and strategies compared</h1>{head}{advice}"
-        f'{_table(c)}{plots}{_heat_map(c)}<p class="small">{source}</p></body></html>\n'
+        f"</title><style>{_STYLE}</style></head><body><main><h1>Sizes and strategies compared</h1>{head}{advice}"
+        f'{_table(c)}{plots}{_heat_map(c)}<p class="small">{source}</p></main></body></html>\n'
     )
 
 
@@ -73,7 +73,7 @@ def _table(comparison: Comparison) -> str:
         for each in comparison.measured
     )
     titles = "".join(f"<th>{head}</th>" for head in heads)
-    return f'<div class="wide" tabindex="0"><table><tr><th></th>{titles}</tr>{rows}</table></div>'
+    return f'<div class="wide" tabindex="0"><table><tr><th>strategy</th>{titles}</tr>{rows}</table></div>'
 
 
 def _chosen(each: Measured, comparison: Comparison) -> str:
@@ -117,7 +117,8 @@ def _plot(comparison: Comparison, title: str, unit: str, value: Callable[[Measur
     below = f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(unit)}</text>'
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
+        f'aria-label="{escape(title)}; the figures are in the table">'
         f"{frame}{ticks}{points}{below}</svg></figure>"
     )
 
@@ -155,6 +156,7 @@ def _heat_map(comparison: Comparison) -> str:
     width, height = left + len(labels) * side, 24 + len(labels) * side
     return (
         "<figure><figcaption>Agreement: the share of hits that two have in common</figcaption>"
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">{names}{cells}</svg>'
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="Agreement">'
+        f"{names}{cells}</svg>"
         "</figure>"
     )
