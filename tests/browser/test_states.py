@@ -75,7 +75,7 @@ def test_an_address_of_nothing_leads_back(visit: Open) -> None:
     assert page.get_by_role("heading", level=1).inner_text() == "Nothing here"
     assert len(page.locator("main code").inner_text()) == 16
     page.locator("main").get_by_role("link", name="Search").click()
-    assert page.get_by_role("heading", name="Find the moment").is_visible()
+    page.get_by_role("heading", name="Find the moment").wait_for()
 
 
 def test_what_is_deleted_is_asked_for_first_and_no_link_is_left(visit: Open, tmp_path: Path) -> None:
