@@ -3,6 +3,7 @@
 Imported where a server is started only: it needs the server extra.
 """
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,12 +15,12 @@ from s3vectors_local.operations import Reply, refusal
 from s3vectors_local.server import App
 
 if TYPE_CHECKING:
-    import asyncio
-
     from uvicorn._types import HTTPScope
 
 HEAD_SECONDS: Final = 60.0
 """For the head of a request to arrive."""
+_ANSWER: Final = b"HTTP/1.1 "
+_CONTINUE: Final = b"HTTP/1.1 100 "
 _IDLE_SECONDS = 75  # longer than clients keep an unused connection, so that they are the ones to close it
 
 
@@ -39,6 +40,64 @@ def settings(app: App, *, grace_seconds: int, head_seconds: float = HEAD_SECONDS
     )
 
 
+class OneWrite(asyncio.Transport):
+    """A transport that sends the head of an answer with its body, at once.
+
+    Alone, the head would wake up the client for nothing, and take a call of the system.
+    """
+
+    def __init__(self, under: asyncio.Transport) -> None:
+        """Send through another one."""
+        super().__init__()
+        self._under = under
+        self._head: bytes | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Hold the head of an answer, until its body comes; send everything else."""
+        if self._head is not None:
+            data, self._head = self._head + bytes(data), None
+        elif bytes(data[: len(_ANSWER)]) == _ANSWER and bytes(data[: len(_CONTINUE)]) != _CONTINUE:
+            self._head = bytes(data)
+            return
+        self._under.write(data)
+
+    def flush(self) -> None:
+        """Send a head that no body follows."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._under.write(head)
+
+    def close(self) -> None:
+        """Send all, and close."""
+        self.flush()
+        self._under.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._head = None
+        self._under.abort()
+
+    def is_closing(self) -> bool:
+        """Tell whether it is closed, or will be."""
+        return self._under.is_closing()
+
+    def pause_reading(self) -> None:
+        """Take nothing in."""
+        self._under.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take in again."""
+        self._under.resume_reading()
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes are not with the system yet."""
+        return self._under.get_write_buffer_size() + len(self._head or b"")
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what the other one tells."""
+        return self._under.get_extra_info(name, default)
+
+
 class Connection(HttpToolsProtocol):
     """A connection whose client may close its side after a request, and still gets the answer."""
 
@@ -47,6 +106,16 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        """Begin."""
+        self._answers = OneWrite(transport)
+        super().connection_made(self._answers)
+
+    def on_response_complete(self) -> None:
+        """Send an answer that has no body."""
+        self._answers.flush()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; from the first byte of a head on, time runs."""

@@ -15,13 +15,15 @@ from typing import Final
 
 import numpy as np
 
+from s3vectors_local.allocator import give_back_what_is_free
 from s3vectors_local.errors import EngineError, StoreFailed
 from s3vectors_local.model import Index, SearchState
 from s3vectors_local.search import Search
-from s3vectors_local.search.build import COMPARED_BYTES, build, is_due
+from s3vectors_local.search.build import build
 from s3vectors_local.search.coarse import Coarse, Room
 from s3vectors_local.search.derived import DerivedFiles
-from s3vectors_local.search.extension import extended, is_extension_due
+from s3vectors_local.search.extension import extended, longer
+from s3vectors_local.search.staleness import COMPARED_BYTES, is_build_due, is_extension_due
 from s3vectors_local.storage import Store, catalogue, compaction, records, texts
 
 _log = logging.getLogger(__name__)
@@ -85,7 +87,7 @@ class Upkeep:
             return SearchState(1.0, dead=dead)
         depth = summary.tuning.first
         pending = index.slots - summary.end
-        return SearchState(depth.recall, summary.lists, depth.nprobe, depth.candidates, pending, dead)
+        return SearchState(depth.recall * summary.reached, summary.lists, depth.nprobe, depth.candidates, pending, dead)
 
     def settle(self) -> None:
         """Do now, and wait for, what would be done soon."""
@@ -93,7 +95,7 @@ class Upkeep:
             with self._lock:
                 noticed, self._noticed = self._noticed, set()
             for index_id in noticed:
-                self._tend(index_id)
+                self._try(index_id, self._tend)
 
     def close(self) -> None:
         """Stop. What is being built is given up."""
@@ -120,12 +122,10 @@ class Upkeep:
         """Build the coarse index of an index now, or extend it, if that is due. Raises StoreFailed."""
         index = self._index(index_id)
         coarse = None if index is None else self.search.coarse(index)
-        if index is None:
-            return
-        if is_due(index, coarse):
+        if index is not None and is_build_due(index, coarse):
             self.build(index_id)
-        elif coarse is not None and is_extension_due(index, coarse):
-            self._extend(index_id, coarse)
+        else:
+            self._extend_if_due(index_id)
 
     def compact(self, index_id: int) -> None:
         """Give an index a slab without dead rows. Raises StoreFailed."""
@@ -177,16 +177,19 @@ class Upkeep:
             self._stopped.wait(_PAUSE)
 
     def _tend(self, index_id: int) -> None:
+        self._fill(index_id)
+        index = self._index(index_id)
+        if index is None or self._stopped.is_set():
+            return
+        dead = index.slots - index.count
+        if dead > index.count and dead * 4 * index.dimension > _WASTED_BYTES:
+            self.compact(index_id)
+        else:
+            self.refresh(index_id)
+
+    def _try(self, index_id: int, work: Callable[[int], None]) -> None:
         try:
-            self._fill(index_id)
-            index = self._index(index_id)
-            if index is None or self._stopped.is_set():
-                return
-            dead = index.slots - index.count
-            if dead > index.count and dead * 4 * index.dimension > _WASTED_BYTES:
-                self.compact(index_id)
-            else:
-                self.refresh(index_id)
+            work(index_id)
         except (EngineError, OSError) as error:
             if not self._stopped.is_set():
                 _log.warning("the upkeep of index %d failed: %s", index_id, error)
@@ -219,13 +222,35 @@ class Upkeep:
             if self._stopped.is_set():
                 return
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603 - ours
-        _, said = self._process.communicate()
+        said = self._meanwhile(self._process, index.id)
         code, self._process = self._process.returncode, None
         if code:
             raise StoreFailed(f"building its coarse index failed ({code}): {said.decode(errors='replace')[-2000:]}")
         # Writes went on meanwhile, and the process may have seen some of them.
         now = self._index(index.id)
-        self._adopt(index.id, None if now is None else files.load(now))
+        if now is not None:
+            files.take_over(index.id)
+            self._adopt(index.id, files.load(now))
+
+    def _meanwhile(self, process: subprocess.Popen[bytes], building: int) -> bytes:
+        """Wait for the end of a process that builds, and return what it said; extend what is due until then.
+
+        Else what comes during a long build would be in no list, and queries would scan it.
+        """
+        while True:
+            try:
+                return process.communicate(timeout=_PAUSE)[1]
+            except subprocess.TimeoutExpired:
+                with self._lock:
+                    noticed = {building, *self._noticed}
+                for index_id in noticed:
+                    self._try(index_id, self._extend_if_due)
+
+    def _extend_if_due(self, index_id: int) -> None:
+        index = self._index(index_id)
+        coarse = None if index is None else self.search.coarse(index)
+        if index is not None and coarse is not None and is_extension_due(index, coarse):
+            self._extend(index_id, coarse)
 
     def _extend(self, index_id: int, coarse: Coarse) -> None:
         with self._working:
@@ -235,7 +260,7 @@ class Upkeep:
                     return
                 rows = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots)
                 dead = records.dead(c, index)
-            self._keep(index, extended(coarse, index, rows, dead))
+            self._keep(index, extended(coarse, index, rows, dead, longer=self._files.longer if self._files else longer))
 
     def _room(self, index: Index) -> Room:
         files = self._files
@@ -256,3 +281,4 @@ class Upkeep:
             if index is not None and coarse is not None:
                 slab = self._store.slabs.slab(index.id, index.slab, dimension=index.dimension)
                 self.search.adopt(c, slab, index, coarse)
+        give_back_what_is_free()

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -102,7 +102,7 @@ class Reader(uvicorn.Server):
     def _tell(self) -> None:
         while self._events:
             told, self._events = self._events[:_TOLD], self._events[_TOLD:]
-            self._channel.send(orjson.dumps([asdict(event) for event in told]))
+            self._channel.send(orjson.dumps(told))
 
 
 def main(handle: str) -> None:

@@ -21,29 +21,12 @@ from s3vectors_local.search.tuning import QUERIES, Exact, Filtered, tuned
 from s3vectors_local.storage import records
 from s3vectors_local.storage.slab import Rows
 
-COMPARED_BYTES: Final = 32 * 1024 * 1024
-"""An index whose rows take no more than this is compared row by row: that takes about 2 ms."""
-_STALE_ROWS: Final = 5_000
-_STALE_SHARE: Final = 2  # built anew when one row in so many came after it was built
 _SAMPLE: Final = 10_000
 _SELECTED: Final = 10  # the filter that is tried selects one row in so many
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
-_ENCODED_BYTES: Final = 1024 * 1024
 _PROJECTION_ROWS: Final = WIDTH  # projecting a query costs what comparing so many rows does
 _SAMPLED_AIM: Final = 0.99
 _LOWER_PRIORITY: Final = 10
-
-
-def is_due(index: Index, coarse: Coarse | None) -> bool:
-    """Tell whether an index should get a coarse index, or a new one."""
-    if index.count * (4 * index.dimension + 24) <= COMPARED_BYTES:
-        return False
-    if coarse is None or coarse.slab != index.slab or (coarse.whole is None and not coarse.encoder.is_whole):
-        return True
-    if len(coarse.centres) > _STALE_SHARE * lists_for(index.count):  # most of what they were made for is gone
-        return True
-    later = coarse.later + index.slots - coarse.end
-    return later > max(_STALE_ROWS, index.count // _STALE_SHARE)
 
 
 def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros) -> Coarse:
@@ -67,7 +50,7 @@ def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros) -> Co
         reduced[start : start + len(slots)] = encoder.reduced(data, part["norm"])
         penalties[start : start + len(slots)] = encoder.penalties(part["norm"])
         if whole is not None:
-            _encode(encoder, data, part["norm"], slots, whole)
+            encoder.encode_into(whole, data, part["norm"], slots)
         exact.add(data, part["norm"], slots)
         among = np.isin(slots, filtered, assume_unique=True)
         exact_filtered.add(data[among], part["norm"][among], slots[among])
@@ -78,17 +61,6 @@ def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros) -> Co
 def _empty(index: Index, room: Room) -> Codes:
     values = room((index.slots, index.dimension), np.int8)
     return Codes(values, np.zeros(index.slots, np.float32), np.zeros(index.slots, np.float32))
-
-
-def _encode(encoder: Encoder, data: Float32, norms: Float64, slots: Slots, into: Codes) -> None:
-    # A little at a time: what stays in the cache is encoded several times faster.
-    step = max(1, _ENCODED_BYTES // data[0].nbytes)
-    for start in range(0, len(data), step):
-        part = slice(start, start + step)
-        codes = encoder.encode_whole(data[part], norms[part])
-        into.values[slots[part]] = codes.values
-        into.scales[slots[part]] = codes.scales
-        into.penalties[slots[part]] = codes.penalties
 
 
 def chosen_encoder(rows: Rows, alive: Slots, index: Index) -> Encoder:
@@ -130,6 +102,7 @@ def arranged(index: Index, encoder: Encoder, slots: Slots, reduced: Float32, pen
         places,
         codes.take(order),
         built=index.slots,
+        rows=len(slots),
     )
 
 
@@ -157,7 +130,7 @@ def _blocks(slots: Slots, row_bytes: int) -> Iterator[tuple[int, Slots]]:
 
 
 def main(folder: str, index_id: str) -> None:
-    """Build the coarse index of one index of a folder, and save it."""
+    """Build the coarse index of one index of a folder, and leave it for the writer to take over."""
     from s3vectors_local.storage import catalogue, open_store, schema
 
     os.nice(_LOWER_PRIORITY)
@@ -167,7 +140,7 @@ def main(folder: str, index_id: str) -> None:
         files = DerivedFiles(Path(folder) / FOLDER, schema.identity(c))
         rows = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots, in_order=True)
         dead = records.dead(c, index)
-    files.save(index, build(index, rows, dead, room=lambda shape, _: files.room(index, shape)))
+    files.hand_over(index, build(index, rows, dead, room=lambda shape, _: files.room(index, shape)))
     store.close()
 
 

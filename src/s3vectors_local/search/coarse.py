@@ -15,6 +15,7 @@ Slots = npt.NDArray[np.int64]
 Take = Callable[[npt.NDArray[Any], Slots], npt.NDArray[Any]]
 Mask = npt.NDArray[np.bool_]
 Room = Callable[[tuple[int, int], Any], npt.NDArray[np.int8]]
+Longer = Callable[[npt.NDArray[np.int8], int], npt.NDArray[np.int8]]
 _MOVED: Final = 4_096  # rows at a time
 _FIRST: Final = 10
 _DEEP: Final = 100
@@ -77,6 +78,7 @@ class Summary:
     end: int
     lists: int
     tuning: Tuning
+    reached: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,13 @@ class Coarse:
     codes: Codes
     tuning: Tuning = _UNTUNED
     whole: Codes | None = None
-    """Codes of all components, of the first slots: they choose which few of the candidates are compared exactly."""
+    """Codes of all components, of the slots before `end`: they choose which few candidates are compared exactly."""
     built: int = 0
     """Lists and depths were made from the slots before this one; what came later was put into the lists."""
+    rows: int = 0
+    """How many rows they were made from."""
+    reached: float = 1.0
+    """Which share of the nearest rows the lists reach, of what they were made from and of what came later."""
 
     @property
     def later(self) -> int:
@@ -109,7 +115,7 @@ class Coarse:
 
     def summary(self) -> Summary:
         """Return what is told of it."""
-        return Summary(self.end, len(self.centres), self.tuning)
+        return Summary(self.end, len(self.centres), self.tuning, self.reached)
 
     def probed(self, query: Asked, *, nprobe: int, without: Mask | None) -> tuple[Slots, npt.NDArray[np.float32]]:
         """Return the slots in the nearest lists, and their scores. `without` is true for codes to leave out."""
@@ -145,7 +151,7 @@ class Coarse:
         kept = self.tuning.kept_for(k)
         if self.whole is None or not kept:
             return slots
-        # What came later has no codes of all components: it is compared exactly.
+        # What came since has no codes of all components yet: it is compared exactly.
         covered = slots < len(self.whole)
         old, new = slots[covered], slots[~covered]
         if len(old) > kept:

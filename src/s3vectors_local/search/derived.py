@@ -7,9 +7,10 @@ other data, of another release or damaged is as good as none: it is built again.
 import logging
 import mmap
 import os
+import secrets
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -24,11 +25,12 @@ from s3vectors_local.search.codes import Codes, Encoder
 from s3vectors_local.storage.files import read_ahead
 
 _log = logging.getLogger(__name__)
-_FORMAT: Final = "s3vectors-local coarse 2"
+_FORMAT: Final = "s3vectors-local coarse 3"
 _ALIGNED: Final = 64
 _CRC_DIGITS: Final = 8
 _HEADER_BYTES: Final = 64 * 1024
 _SUFFIX: Final = ".coarse"
+_BUILT: Final = ".built"
 _WHOLE: Final = ".whole"
 _CHECKED_BYTES: Final = 1024**3  # of codes of all components; reading more would hold up the first query
 FOLDER: Final = "derived"
@@ -44,31 +46,57 @@ class DerivedFiles:
         self._data = data
         # Codes of all components that are in use: reading them again would take a good part of a second.
         self._mapped: WeakValueDictionary[str, npt.NDArray[np.int8]] = WeakValueDictionary()
+        self._checked: dict[int, _Checked] = {}
 
     def save(self, index: Index, coarse: Coarse) -> None:
-        """Write a coarse index in place of the one before. Raises OSError."""
+        """Write a coarse index in place of the one before. Raises OSError.
+
+        For the writer alone: a process that builds hands over what it has made.
+        """
+        before = self._whole_name(index.id)
+        self._save(index, coarse, self._path(index.id))
+        if before not in {None, self._whole_name(index.id)}:
+            (self._folder / str(before)).unlink(missing_ok=True)
+
+    def hand_over(self, index: Index, coarse: Coarse) -> None:
+        """Write a coarse index that the writer takes over: it may save others meanwhile. Raises OSError."""
+        self._save(index, coarse, self._path(index.id).with_suffix(_BUILT))
+
+    def take_over(self, index_id: int) -> None:
+        """Put what was handed over in place of the one before. Raises OSError."""
+        self._path(index_id).with_suffix(_BUILT).replace(self._path(index_id))
+        self._remove_others(index_id)
+
+    def _save(self, index: Index, coarse: Coarse, path: Path) -> None:
         self._folder.mkdir(exist_ok=True)
-        path = self._path(index.id)
         unfinished = path.with_suffix(f".{os.getpid()}")
         try:
             _write(unfinished, self._attributes(index, coarse) | self._synced(index, coarse.whole), _arrays(coarse))
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
-            self._remove_others(index.id)
 
     def room(self, index: Index, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
-        """Return an array of zeros in a file, for the codes of all components of the coarse index to be saved."""
+        """Return an array of zeros in a new file, for the codes of all components of the coarse index to be saved."""
         self._folder.mkdir(exist_ok=True)
-        path = self._folder / f"{index.id}-{index.generation}{_WHOLE}"
+        path = self._folder / f"{index.id}-{secrets.token_hex(8)}{_WHOLE}"
         return np.memmap(path, np.int8, "w+", shape=shape)
+
+    @staticmethod
+    def longer(values: npt.NDArray[np.int8], rows: int) -> npt.NDArray[np.int8]:
+        """Return codes of all components with room for more, in their own file: what is there is never written again.
+
+        Until a coarse index with them is saved, the file counts as long as it was.
+        """
+        mapped: Any = values
+        return np.memmap(mapped.filename, np.int8, "r+", shape=(rows, values.shape[1]))
 
     def load(self, index: Index) -> Coarse | None:
         """Return the coarse index of an index, None where there is none that can be used."""
         path = self._path(index.id)
         try:
             attributes, arrays = _read(path)
-            values = self._whole(attributes)
+            values = self._whole(index.id, attributes)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -86,7 +114,7 @@ class DerivedFiles:
         attributes = _header(self._path(index.id))
         if not self._fits(attributes, index):
             return None
-        return Summary(attributes["end"], attributes["lists"], _tuning(attributes))
+        return Summary(attributes["end"], attributes["lists"], _tuning(attributes), attributes["reached"])
 
     def keep_only(self, indexes: Mapping[int, Index]) -> None:
         """Remove what does not belong to these indexes as they are now; of a database that was restored, say."""
@@ -102,10 +130,16 @@ class DerivedFiles:
     def remove(self, index_id: int) -> None:
         """Remove the coarse index of an index."""
         self._path(index_id).unlink(missing_ok=True)
+        self._path(index_id).with_suffix(_BUILT).unlink(missing_ok=True)
+        self._checked.pop(index_id, None)
         self._remove_others(index_id)
 
+    def _whole_name(self, index_id: int) -> str | None:
+        name: str | None = _header(self._path(index_id)).get("whole", {}).get("file")
+        return name
+
     def _remove_others(self, index_id: int) -> None:
-        mine = _header(self._path(index_id)).get("whole", {}).get("file")
+        mine = self._whole_name(index_id)
         for path in self._folder.glob(f"{index_id}-*{_WHOLE}"):
             if path.name != mine:
                 path.unlink(missing_ok=True)
@@ -125,22 +159,25 @@ class DerivedFiles:
         values: Any = whole.values
         name = Path(values.filename).name
         before: dict[str, Any] = _header(self._path(index.id)).get("whole", {})
-        if before.get("file") == name:  # kept as it was
-            return {"whole": before}
-        values.flush()
-        crc = zlib.crc32(values.data) if values.nbytes <= _CHECKED_BYTES else None
-        return {"whole": {"file": name, "shape": values.shape, "crc": crc}}
+        known = _Checked(name, before["shape"][0], before["crc"]) if before.get("file") == name else _Checked(name)
+        if known.rows < len(values):
+            values.flush()
+        return {"whole": {"file": name, "shape": values.shape, "crc": known.through(values)}}
 
-    def _whole(self, attributes: Mapping[str, Any]) -> npt.NDArray[np.int8] | None:
+    def _whole(self, index_id: int, attributes: Mapping[str, Any]) -> npt.NDArray[np.int8] | None:
         """Return codes of all components, mapped into memory. Raises ValueError for a damaged file."""
         whole = attributes.get("whole")
         if whole is None:
             return None
         known = self._mapped.get(whole["file"])
-        if known is not None and known.shape == tuple(whole["shape"]):  # a file of that name is never written again
+        if known is not None and known.shape == tuple(whole["shape"]):  # what is there is never written again
             return known
-        values = _read_whole(self._folder / whole["file"], whole)
+        checked = self._checked.get(index_id)
+        if checked is None or checked.file != whole["file"] or known is None:
+            checked = _Checked(whole["file"])
+        values = _read_whole(self._folder / whole["file"], whole, checked)
         self._mapped[whole["file"]] = values
+        self._checked[index_id] = _Checked(whole["file"], len(values), whole["crc"])
         return values
 
     def _path(self, index_id: int) -> Path:
@@ -155,6 +192,8 @@ class DerivedFiles:
             "slab": coarse.slab,
             "end": coarse.end,
             "built": coarse.built,
+            "rows": coarse.rows,
+            "reached": coarse.reached,
             "lists": len(coarse.centres),
             "tuning": asdict(coarse.tuning),
         }
@@ -192,6 +231,8 @@ def _coarse(index: Index, attributes: Mapping[str, Any], arrays: Arrays) -> Coar
         codes("codes"),
         _tuning(attributes),
         built=attributes["built"],
+        rows=attributes["rows"],
+        reached=attributes["reached"],
     )
 
 
@@ -219,14 +260,30 @@ def _write(path: Path, attributes: Mapping[str, Any], arrays: Arrays) -> None:
             file.write(np.ascontiguousarray(array).data)
 
 
-def _read_whole(path: Path, whole: Mapping[str, Any]) -> npt.NDArray[np.int8]:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The checksum of the first rows of a file; None for one that is too large to be checked."""
+
+    file: str
+    rows: int = 0
+    crc: int | None = 0
+
+    def through(self, values: npt.NDArray[np.int8]) -> int | None:
+        """Return the checksum of all rows."""
+        if self.crc is None or values.nbytes > _CHECKED_BYTES:
+            return None
+        return zlib.crc32(values[self.rows :].data, self.crc)
+
+
+def _read_whole(path: Path, whole: Mapping[str, Any], checked: _Checked) -> npt.NDArray[np.int8]:
     shape = tuple(whole["shape"])
-    if path.stat().st_size != int(np.prod(shape)):
-        raise ValueError(f"{path.name} has another size")
+    if path.stat().st_size < int(np.prod(shape)):  # it may be longer: what was not saved is no part of it
+        raise ValueError(f"{path.name} is too short")
     values = np.memmap(path, np.int8, "r", shape=shape)
-    if whole["crc"] is not None and zlib.crc32(values.data) != whole["crc"]:
+    if whole["crc"] is not None and checked.through(values) != whole["crc"]:
         raise ValueError(f"the checksum of {path.name} differs")
-    read_ahead(path)
+    if not checked.rows:
+        read_ahead(path)
     values._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined] # noqa: SLF001 - NumPy gives no other way
     return values
 

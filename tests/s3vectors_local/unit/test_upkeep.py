@@ -1,6 +1,8 @@
 """What the engine does beside its callers: coarse indexes appear, follow compactions, and are never needed."""
 
 import logging
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,7 @@ from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.engine import upkeep as upkeep_module
 from s3vectors_local.errors import StoreFailed
 from s3vectors_local.model import Metric, NewIndex, NewVector, Query, SearchState
-from s3vectors_local.search import build as build_module
-from s3vectors_local.search import extension as extension_module
+from s3vectors_local.search import staleness
 from s3vectors_local.search.coarse import Coarse
 from s3vectors_local.storage import compaction
 
@@ -25,9 +26,9 @@ QUERIES = np.random.default_rng(4).standard_normal((20, 24)).astype(np.float32)
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a thousand small rows count as many."""
-    for module in (upkeep_module, build_module):
+    for module in (upkeep_module, staleness):
         monkeypatch.setattr(module, "COMPARED_BYTES", 50_000)
-    monkeypatch.setattr(build_module, "_STALE_ROWS", 500)
+    monkeypatch.setattr(staleness, "_FEW_ROWS", 500)
     monkeypatch.setattr(upkeep_module, "_WASTED_BYTES", 100_000)
 
 
@@ -110,7 +111,7 @@ def test_writes_during_a_build(filled: Engine) -> None:
 
 def test_later_rows_are_put_into_the_lists(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after a build is put into its lists by itself, without a new build; answers are those of all rows."""
-    monkeypatch.setattr(extension_module, "_WAITING_ROWS", 100)
+    monkeypatch.setattr(staleness, "_WAITING_ROWS", 100)
     filled.build("demo", "flat")
     before = _coarse(filled)
     filled.delete_vectors("demo", "flat", [f"k{n}" for n in range(400)])
@@ -125,12 +126,47 @@ def test_later_rows_are_put_into_the_lists(filled: Engine, monkeypatch: pytest.M
         assert f"k{number}" in [hit.key for hit in page.items]
 
 
-def test_much_more_than_was_built_for_is_built_anew(filled: Engine) -> None:
-    """Where half of the rows came after the lists were made, they are made again."""
+def test_an_index_that_has_outgrown_its_lists_is_built_anew(filled: Engine) -> None:
+    """Where there are more than twice the rows that the lists were made from, they are made again."""
+    filled.delete_vectors("demo", "flat", [f"k{n}" for n in range(500, 1_000)])
+    filled.delete_vectors("demo", "flat", [f"k{n}" for n in range(1_000, 1_500)])
     filled.build("demo", "flat")
-    built = _coarse(filled).built
-    _put(filled, range(1_600), shift=5)
-    _wait(filled, lambda _: _coarse(filled).built > built)
+    built = _coarse(filled)
+    assert built.rows == 2_000
+    vectors = [NewVector(f"n{n}", ROWS[n] + np.float32(0.1), {}) for n in range(2_100)]
+    for start in range(0, 2_100, 500):
+        filled.put_vectors("demo", "flat", vectors[start : start + 500])
+    _wait(filled, lambda _: _coarse(filled).rows > 4_000)
+
+
+def test_what_comes_during_a_build_is_put_into_the_lists(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build may take long: until it ends, the lists before it take what comes, and then its own do."""
+    monkeypatch.setattr(staleness, "_WAITING_ROWS", 100)
+    filled.build("demo", "flat")
+    before = _coarse(filled)
+    held, go = threading.Event(), threading.Event()
+    original = subprocess.Popen.communicate
+
+    def late(process: Any, *args: Any, **more: Any) -> Any:
+        held.set()
+        if not go.is_set():
+            time.sleep(0.02)
+            raise subprocess.TimeoutExpired("build", 0.02)
+        return original(process, *args, **more)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", late)
+    builder = threading.Thread(target=filled.build, args=("demo", "flat"))
+    builder.start()
+    assert held.wait(10)
+    _put(filled, range(400), shift=1)
+    _wait(filled, lambda state: state.pending <= 150)
+    assert _coarse(filled).built == before.built
+    go.set()
+    builder.join()
+    assert _coarse(filled).built > before.built
+    for number in (0, 17, 399):
+        page, _ = filled.query_vectors("demo", "flat", Query(ROWS[number + 1], 2))
+        assert f"k{number}" in [hit.key for hit in page.items]
 
 
 def test_a_reader_follows_the_writer(tmp_path: Path, filled: Engine) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from s3vectors_local.model import Encryption, Float32, Index, Metric, Mode
-from s3vectors_local.search.coarse import Coarse
+from s3vectors_local.search import staleness
+from s3vectors_local.search.coarse import Coarse, Depth
 from s3vectors_local.search.extension import extended
 from s3vectors_local.search.partition import assigned
 from s3vectors_local.storage.slab import Rows
@@ -58,6 +59,27 @@ def test_the_old_one_is_as_it_was(slabbed: Callable[[Float32], Rows], coarse_of:
     np.testing.assert_array_equal(before[1], after[1])
 
 
+@pytest.mark.parametrize("metric", list(Metric))
+def test_what_came_gets_codes_of_all_components(
+    drawn: Callable[..., Float32],
+    slabbed: Callable[[Float32], Rows],
+    coarse_of: Callable[..., Coarse],
+    metric: Metric,
+) -> None:
+    """Where the rows before have codes of all components, each live row that came gets the one that it would have."""
+    rows = slabbed(drawn(400, 400, metric))
+    old = coarse_of(rows[:300], metric, lists=5)
+    old = replace(old, whole=old.encoder.encode_whole(rows["data"][:300], rows["norm"][:300]))
+    new = extended(old, _index(rows, metric, dead={310}), rows, np.array([310]))
+    assert new.whole is not None
+    alive = np.setdiff1d(np.arange(400), [310])
+    every = new.encoder.encode_whole(rows["data"], rows["norm"])
+    np.testing.assert_array_equal(new.whole.values[alive], every.values[alive])
+    np.testing.assert_array_equal(new.whole.scales[alive], every.scales[alive])
+    np.testing.assert_array_equal(new.whole.penalties[alive], every.penalties[alive])
+    assert len(new.whole) == 400
+
+
 def test_rows_after_the_codes_of_all_components_are_never_dropped(
     slabbed: Callable[[Float32], Rows], coarse_of: Callable[..., Coarse]
 ) -> None:
@@ -66,8 +88,45 @@ def test_rows_after_the_codes_of_all_components_are_never_dropped(
     old = coarse_of(rows[:300], Metric.COSINE, lists=5)
     whole = old.encoder.encode_whole(rows["data"][:300], rows["norm"][:300])
     old = replace(old, whole=whole, tuning=replace(old.tuning, kept=(15, 40)))
-    new = extended(old, _index(rows, Metric.COSINE, dead=set()), rows, np.empty(0, np.int64))
     slots = np.arange(200, 400)
-    left = new.closest(rows["data"][7], slots, k=10, take=lambda values, at: values.take(at, axis=0))
+    left = old.closest(rows["data"][7], slots, k=10, take=lambda values, at: values.take(at, axis=0))
     assert set(range(300, 400)) <= set(left.tolist())
     assert len(left) == 115
+
+
+def _apart(seed: int, regions: range) -> Float32:
+    """Return rows in small regions that lie apart."""
+    generator = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).standard_normal((max(regions) + 1, 32))
+    which = generator.integers(regions.start, regions.stop, 2_000)
+    return (centres[which] + 0.2 * generator.standard_normal((2_000, 32))).astype(np.float32)
+
+
+@pytest.mark.parametrize(("regions", "found"), [(range(40), True), (range(40, 2_000), False)])
+def test_whether_the_lists_serve_what_came(
+    slabbed: Callable[[Float32], Rows],
+    coarse_of: Callable[..., Coarse],
+    monkeypatch: pytest.MonkeyPatch,
+    regions: range,
+    found: bool,
+) -> None:
+    """Rows like those before are reached, and the lists stay; rows of other regions are not, and a build is due."""
+    monkeypatch.setattr(staleness, "COMPARED_BYTES", 1_000)
+    monkeypatch.setattr(staleness, "_FEW_ROWS", 500)
+    rows = slabbed(np.concatenate([_apart(1, range(40)), _apart(2, regions)]))
+    old = coarse_of(rows[:2_000], Metric.COSINE, lists=40)
+    old = replace(old, built=2_000, rows=2_000, tuning=replace(old.tuning, first=Depth(2, 30, 1.0)))
+    index = _index(rows, Metric.COSINE, dead=set())
+    monkeypatch.setattr(staleness, "lists_for", lambda _: 40)
+    new = extended(old, index, rows, np.empty(0, np.int64))
+    assert (new.reached >= 0.99) == found
+    assert staleness.is_build_due(index, new) != found
+
+
+def test_few_that_came_are_not_asked_about(
+    slabbed: Callable[[Float32], Rows], coarse_of: Callable[..., Coarse]
+) -> None:
+    """While what came is less than an eighth, what was known holds."""
+    rows = slabbed(np.concatenate([_apart(1, range(40)), _apart(2, range(40, 2_000))])[:2_200])
+    old = replace(coarse_of(rows[:2_000], Metric.COSINE, lists=40), built=2_000, reached=0.75)
+    assert extended(old, _index(rows, Metric.COSINE, dead=set()), rows, np.empty(0, np.int64)).reached == 0.75

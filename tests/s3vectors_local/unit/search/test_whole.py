@@ -1,5 +1,6 @@
 """Codes of all components: they choose what is compared exactly, lose nothing that was measured, and can go missing."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,62 @@ def test_their_file_is_never_needed(tmp_path: Path, damage: str) -> None:
     with open_engine(tmp_path, read_only=True) as engine:
         assert _coarse(engine) is None
         assert _recall(engine, rows, queries, Metric.COSINE, 10) == 1.0
+
+
+def _extended(engine: Engine, rows: Float32, start: int) -> None:
+    """Put rows, and let them be put into the lists and get codes of all components."""
+    engine.put_vectors("demo", "wide", [NewVector(f"k{start + n}", row) for n, row in enumerate(rows)])
+    engine._upkeep._extend(engine.get_index("demo", "wide").id, _coarse(engine))
+
+
+def test_what_came_is_added_to_their_file(tmp_path: Path) -> None:
+    """They grow in the file that is there; a reader that has it open, and one that comes later, use what was added."""
+    rows, later, queries = _rows(1, COUNT), _rows(3, 400), _rows(4, 30)
+    every = np.concatenate([rows, later])
+    with _filled(tmp_path, rows, Metric.COSINE) as engine, open_engine(tmp_path, read_only=True) as reader:
+        (path,) = (tmp_path / "derived").glob("*.whole")
+        before = _coarse(reader)
+        _extended(engine, later[:300], COUNT)
+        _extended(engine, later[300:], COUNT + 300)
+        assert list((tmp_path / "derived").glob("*.whole")) == [path]
+        until = time.monotonic() + 30
+        while len(_coarse(reader).whole) < COUNT + 400:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert len(before.whole) == COUNT
+        for each in (engine, reader):
+            assert _recall(each, every, queries, Metric.COSINE, 10) >= 0.98
+    with open_engine(tmp_path, read_only=True) as later_reader:
+        np.testing.assert_array_equal(_coarse(later_reader).whole.values[:COUNT], before.whole.values)
+        assert _recall(later_reader, every, queries, Metric.COSINE, 10) >= 0.98
+
+
+def test_an_addition_that_was_not_finished(tmp_path: Path) -> None:
+    """What a crash left behind the codes that count is no part of them, and the next addition takes its place."""
+    rows, later = _rows(1, COUNT), _rows(3, 300)
+    _filled(tmp_path, rows, Metric.COSINE).close()
+    (path,) = (tmp_path / "derived").glob("*.whole")
+    with path.open("ab") as file:
+        file.write(b"\x55" * (WIDE * 100 + 7))
+    with open_engine(tmp_path) as engine:
+        assert len(_coarse(engine).whole) == COUNT
+        _extended(engine, later, COUNT)
+        expected = _coarse(engine).encoder.encode_whole(later, np.linalg.norm(later.astype(np.float64), axis=1))
+        np.testing.assert_array_equal(_coarse(engine).whole.values[COUNT:], expected.values)
+
+
+def test_an_addition_that_is_damaged(tmp_path: Path) -> None:
+    """The checksum goes on over what was added: where that is damaged, every row is compared."""
+    rows, later = _rows(1, COUNT), _rows(3, 300)
+    with _filled(tmp_path, rows, Metric.COSINE) as engine:
+        _extended(engine, later, COUNT)
+    (path,) = (tmp_path / "derived").glob("*.whole")
+    content = bytearray(path.read_bytes())
+    content[-WIDE] ^= 1
+    path.write_bytes(content)
+    with open_engine(tmp_path, read_only=True) as engine:
+        assert _coarse(engine) is None
+        assert _recall(engine, np.concatenate([rows, later]), _rows(2, 20), Metric.COSINE, 10) == 1.0
 
 
 def test_one_file_an_index(tmp_path: Path) -> None:
