@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any, Protocol
 
 import numpy as np
@@ -147,7 +146,7 @@ def _repeat(plan: Plan, kind: str, once: Callable[[int, Spell], None], results: 
             spell = Spell(kind, plan.now())
         try:
             once(turn, spell)
-        except (Refused, OSError, HTTPException) as error:
+        except (Refused, OSError) as error:
             spell.failures += 1
             if len(spell.errors) < KEPT:
                 spell.errors.append(f"{type(error).__name__}: {error}")

@@ -20,7 +20,7 @@ _FEW_ROWS: Final = 5_000  # that come are no reason
 _ASKED_SHARE: Final = 8  # what came is asked about each time that one row in so many came
 _WAITING_ROWS: Final = 2_000
 _WAITING_SHARE: Final = 24  # extended when one row in so many is in no list; until then these are scanned
-_ASKED: Final = 64
+_ASKED: Final = (64, 512)  # of what came; more where the first ones say that rows are lost
 _NEAREST: Final = 10
 _LOST: Final = 0.02  # of the nearest rows of all that is stored, in lists that a query does not look into
 
@@ -53,8 +53,13 @@ def reached(coarse: Coarse, before: Coarse) -> float:
     came = np.flatnonzero(coarse.slots >= coarse.built)
     if not len(came) or (coarse.end - coarse.built) // step == (before.end - before.built) // step:
         return before.reached
-    shares = [_reached(coarse, int(place)) for place in came[:: max(1, len(came) // _ASKED)]]
-    return 1 - (1 - float(np.mean(shares))) * len(came) / len(coarse.codes)
+    share = 1.0
+    for asked in _ASKED:
+        found = np.mean([_reached(coarse, int(place)) for place in came[:: max(1, len(came) // asked)]])
+        share = 1 - (1 - float(found)) * len(came) / len(coarse.codes)
+        if 1 - share <= _LOST:
+            break
+    return share
 
 
 def _reached(coarse: Coarse, place: int) -> float:
