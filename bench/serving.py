@@ -14,7 +14,7 @@ import orjson
 
 _GRACE_SECONDS = 30
 _TYPE = "content-type: application/json"
-_RECEIVED = 1024 * 1024
+_RECEIVED = 64 * 1024
 
 
 class Served:

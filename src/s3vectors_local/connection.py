@@ -4,6 +4,7 @@ Imported where a server is started only: it needs the server extra.
 """
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -146,14 +147,19 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or not all of it, as every other error is answered; then close."""
-        self._send(refusal(SerializationException(msg)))
+        self._send(replace(refusal(SerializationException(msg)), close=True))
 
     def _send(self, reply: Reply) -> None:
-        named = {**reply.headers, "content-length": str(len(reply.body)), "connection": "close"}
+        """Send an answer as uvicorn would."""
+        named = {**reply.headers, "content-length": str(len(reply.body))}
+        if reply.close:
+            named["connection"] = "close"
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
         lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *headers)]
         self.transport.write(b"".join((STATUS_LINE[reply.status], *lines, b"\r\n", reply.body)))
-        self.transport.close()
+        self._answers.flush()
+        if reply.close:
+            self.transport.close()
 
     def _latest(self) -> RequestResponseCycle | None:
         return self.cycle  # None before the first request, whatever its type says
@@ -172,7 +178,7 @@ class Connection(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:  # to an earlier request, which comes first
             self._head_timer = self.loop.call_later(self._head_seconds, self._give_up)
         elif self._is_in_head() and not self.transport.is_closing():
-            self._send(refusal(RequestTimeoutException()))
+            self._send(replace(refusal(RequestTimeoutException()), close=True))
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

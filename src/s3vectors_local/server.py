@@ -97,6 +97,15 @@ class Application:
         if self._log is not None:
             self._log(event)
 
+    def at_once(self, call: Call, headers: Headers) -> Reply | None:
+        """Answer a request that came whole, here and now; None for one that may take long: send it the usual way."""
+        if not self._pace.admits(call):
+            return None
+        arrived, started = time.time(), time.perf_counter()
+        outcome = self._timed(call, headers)
+        self._tell(call, outcome, arrived, started)
+        return outcome.reply
+
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived, started = time.time(), time.perf_counter()
         call = _call(scope)
@@ -105,8 +114,11 @@ class Application:
             outcome = await self._outcome(call, headers, receive)
         except ClientGone:
             return
+        await _reply(send, outcome.reply, head=call.method == "HEAD")
+        self._tell(call, outcome, arrived, started)
+
+    def _tell(self, call: Call, outcome: _Outcome, arrived: float, started: float) -> None:
         reply = outcome.reply
-        await _reply(send, reply, head=call.method == "HEAD")
         self.note(
             telemetry.Event(
                 time=arrived,

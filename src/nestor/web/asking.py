@@ -14,7 +14,7 @@ from nestor.answer import asked, document
 from nestor.errors import InvalidInput, UnreadableFile
 from nestor.search import Question
 from nestor.uploads import safe_name
-from nestor.web import bodies, comparing, shapes
+from nestor.web import bodies, comparing, requests, shapes
 from nestor.web.context import Context, context
 from nestor.web.limits import QUESTION_CHARACTERS
 
@@ -28,7 +28,7 @@ _FIELDS = _NUMBERS | _JSON | {"strategy", "collection"}
 @router.post(
     "/query",
     responses={200: {"model": shapes.QueryAnswer}, **shapes.refusals(408, 413, 415, 422)},
-    openapi_extra=shapes.QUERY_BODY,
+    openapi_extra=requests.QUERY_BODY,
 )
 async def query(request: Request) -> Response:
     """Find the segments nearest in meaning to words, or to a file."""
@@ -48,7 +48,7 @@ async def query(request: Request) -> Response:
 @router.post(
     "/compare",
     responses={200: {"model": shapes.ComparisonAnswer}, **shapes.refusals(408, 413, 415, 422)},
-    openapi_extra=shapes.COMPARE_BODY,
+    openapi_extra=requests.COMPARE_BODY,
 )
 async def compare(request: Request) -> Response:
     """Ask one question at several sizes and by several strategies, and say how far they agree with the exact answer."""

@@ -14,7 +14,7 @@ from nestor.outcome import Labels
 from nestor.refusals import Refused
 from nestor.segments import Segments
 from nestor.uploads import Job
-from nestor.web import bodies, events, shapes
+from nestor.web import bodies, events, requests, shapes
 from nestor.web.context import Context, context
 from nestor.web.limits import LISTED, NAME_CHARACTERS
 from nestor.web.listing import asset_document, job_document, page, segment_document
@@ -60,7 +60,7 @@ async def list_assets(
     "/assets",
     status_code=202,
     responses={202: {"model": shapes.Job}, **shapes.refusals(408, 409, 413, 415)},
-    openapi_extra=shapes.UPLOAD_BODY,
+    openapi_extra=requests.UPLOAD_BODY,
 )
 async def upload(request: Request) -> Response:
     """Take files in. They and their job are durable when this answers; the job ingests them in the background."""

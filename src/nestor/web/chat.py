@@ -17,7 +17,7 @@ from nestor.chat.limits import QUESTION_CHARACTERS, REMEMBERED_CHARACTERS, TURNS
 from nestor.domain import Span
 from nestor.errors import InvalidInput
 from nestor.moments import Moment
-from nestor.web import bodies, events, refusing, shapes
+from nestor.web import bodies, events, refusing, requests, shapes
 from nestor.web.context import Context, context
 
 router = APIRouter(tags=["chat"])
@@ -48,7 +48,7 @@ class Wanted:
         200: {"model": shapes.ChatAnswer, "content": {_STREAM: shapes.CHAT_EVENTS}},
         **shapes.refusals(408, 413, 415),
     },
-    openapi_extra=shapes.CHAT_BODY,
+    openapi_extra=requests.CHAT_BODY,
 )
 async def chat(request: Request) -> Response:
     """Answer a question from what is stored, each claim with its place.
@@ -79,7 +79,7 @@ def read(given: Mapping[str, Any]) -> Wanted:
         raise InvalidInput(f"question is {str(question)[:80]!r}; it must be a text.")
     if not isinstance(stream, bool | None):
         raise InvalidInput(f"stream is {str(stream)[:80]!r}; it must be true or false.")
-    usual = {} if given.get("k") is not None else {"top_k": shapes.CHAT_TOP_K}
+    usual = {} if given.get("k") is not None else {"top_k": requests.CHAT_TOP_K}
     told = {member: given[member] for member in given.keys() & _SEARCH if given[member] is not None}
     return Wanted(question, asked(usual | told), _conversation(given.get("conversation")), stream)
 

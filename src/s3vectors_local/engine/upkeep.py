@@ -228,9 +228,11 @@ class Upkeep:
             raise StoreFailed(f"building its coarse index failed ({code}): {said.decode(errors='replace')[-2000:]}")
         # Writes went on meanwhile, and the process may have seen some of them.
         now = self._index(index.id)
-        if now is not None:
-            files.take_over(index.id)
-            self._adopt(index.id, files.load(now))
+        if now is None:  # deleted meanwhile
+            files.remove(index.id)
+            return
+        files.take_over(index.id)
+        self._adopt(index.id, files.load(now))
 
     def _meanwhile(self, process: subprocess.Popen[bytes], building: int) -> bytes:
         """Wait for the end of a process that builds, and return what it said; extend what is due until then.

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from s3vectors_local.connection import Connection
-from s3vectors_local.readers.requests import is_for_reader
+from s3vectors_local.entrance import Headers
+from s3vectors_local.operations import Call, Reply
+from s3vectors_local.readers.requests import PATH, is_for_reader, plain
 
 if TYPE_CHECKING:
     from uvicorn._types import HTTPScope
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 _HELD_SECONDS: Final = 1.0  # for a request to come whole; then it is taken as it comes, under the server's limits
 
 _AGAIN_SECONDS: Final = 0.005
+AtOnce = Callable[[Call, Headers], Reply | None]
 Pass = Callable[[int, bytes], bool]
 """Takes a file handle and what was read from it; False when nobody can take it."""
 
@@ -20,10 +23,22 @@ Pass = Callable[[int, bytes], bool]
 class Passing(Connection):
     """Looks at the head of each request, and gives itself away when it is not one to be answered here."""
 
-    def __init__(self, *args: Any, reader: bool, elsewhere: Pass, received: bytes = b"", **more: Any) -> None:
-        """Be one of a `reader`, or of the writer; `received` came before, and is answered here in any case."""
+    def __init__(
+        self,
+        *args: Any,
+        reader: bool,
+        elsewhere: Pass,
+        at_once: AtOnce | None = None,
+        received: bytes = b"",
+        **more: Any,
+    ) -> None:
+        """Be one of a `reader`, or of the writer; `received` came before, and is answered here in any case.
+
+        `at_once` answers a plain query, or leaves it to the usual way.
+        """
         super().__init__(*args, **more)
         self._reader = reader
+        self._at_once = at_once
         self._elsewhere = elsewhere
         self._received = received
         self._held = b""
@@ -76,7 +91,8 @@ class Passing(Connection):
     def _decide(self, wanted: bool) -> None:  # noqa: FBT001 - as call_later calls it
         self._release_timer()
         if wanted == self._reader:
-            self._release()
+            if not self._is_answered():
+                self._release()
         elif self._is_idle() and self._elsewhere(self._handle(), self._held):
             self._held = b""
             self.transport.abort()  # closes the handle of this process only
@@ -84,6 +100,22 @@ class Passing(Connection):
             self._timer = self.loop.call_later(_AGAIN_SECONDS, self._decide, wanted)
         else:
             self._release()
+
+    def _is_answered(self) -> bool:
+        """Answer what is held without the way through the application, where that is the same; tell whether it was."""
+        if self._at_once is None or self.flow.write_paused or self.transport.is_closing():
+            return False
+        request = plain(self._held)
+        if request is None:
+            return False
+        headers, body = request
+        reply = self._at_once(Call("POST", PATH, "", body, self.scheme == "https"), headers)
+        if reply is None:
+            return False
+        self._held = b""
+        self._send(reply)
+        super().on_response_complete()
+        return True
 
     def _is_idle(self) -> bool:
         return self.transport.get_write_buffer_size() == 0 and not self.transport.is_closing()

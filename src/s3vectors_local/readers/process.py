@@ -52,8 +52,8 @@ class Reader(uvicorn.Server):
         self._head_seconds = start.options.read_seconds
         self._events: list[Event] = []
         self._tasks: set[asyncio.Task[Any]] = set()
-        served = app(engine, options=replace(start.options, log=self._note))
-        super().__init__(settings(served, grace_seconds=start.grace_seconds))
+        self._served = app(engine, options=replace(start.options, log=self._note))
+        super().__init__(settings(self._served, grace_seconds=start.grace_seconds))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn calls it
         """Listen to the channel alone."""
@@ -85,6 +85,7 @@ class Reader(uvicorn.Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
             reader=True,
+            at_once=self._served.at_once,
             head_seconds=self._head_seconds,
             elsewhere=lambda handle, held: self._channel.send(held, handle),
             received=received,

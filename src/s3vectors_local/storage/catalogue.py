@@ -11,7 +11,8 @@ from s3vectors_local.storage.codec import id_range
 
 _INDEX_COLUMNS: Final = """
     SELECT indexes.id, buckets.name, indexes.name, indexes.created, dimension, metric, non_filterable,
-        indexes.sse_type, indexes.kms_key_arn, mode, generation, slab, slots, count
+        indexes.sse_type, indexes.kms_key_arn, mode, generation, slab, slots, count,
+        EXISTS (SELECT 1 FROM text_keys WHERE index_id = indexes.id)
     FROM indexes JOIN buckets ON buckets.id = bucket_id
 """
 
@@ -160,7 +161,7 @@ def _bucket(row: tuple[Any, ...]) -> Bucket:
 
 def _index(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
     id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, *state = row
-    generation, slab, slots, count = state
+    generation, slab, slots, count, has_texts = state
     return Index(
         id_,
         bucket_,
@@ -175,5 +176,5 @@ def _index(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
         slab,
         slots,
         count,
-        text_keys(c, id_),
+        text_keys(c, id_) if has_texts else (),
     )

@@ -185,6 +185,34 @@ def _raw(operation: str, content: Any) -> bytes:
     )
 
 
+@pytest.mark.parametrize(
+    "content", [{"topK": 2}, {"topK": 0}, {"topK": 1, "queryVector": {"float32": [1]}}, {"topK": 3, "host": 1}]
+)
+def test_a_plain_query_is_answered_as_any_other(serving: Serving, content: dict[str, Any]) -> None:
+    """The short way through a reader gives the same status, headers and body as the usual one, errors too."""
+    _put(serving.client(), "a", [1, 0, 0, 0])
+    query = {"queryVector": {"float32": [1, 0, 0, 0]}, "returnDistance": True, **content}
+    request = _raw("QueryVectors", query)
+    if "host" in content:
+        request = request.replace(b"localhost", b"evil.example")
+    unusual = request.replace(b"\r\n\r\n", b"\r\nx-name: caf\xc3\xa9\r\n\r\n", 1)
+    for _ in range(2):  # for each of the readers: the first answer of a connection is given the usual way
+        with socket.create_connection(("127.0.0.1", serving.port), timeout=20) as connection:
+            first, *others = [_received(connection, each) for each in (request, request, unusual, request)]
+        assert [other == first for other in others] == [True, True, True], (first, others)
+
+
+def _received(connection: socket.socket, request: bytes) -> tuple[bytes, list[bytes], Any]:
+    """Return the status line, the headers but for their times and ids, and the body of an answer."""
+    connection.sendall(request)
+    received = b""
+    while not received.endswith(b"}"):
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.split(b"\r\n")
+    return status, [line.split(b": ")[0] if line.startswith((b"date", b"x-amzn-r")) else line for line in lines], body
+
+
 @pytest.mark.parametrize("how", ["at once", "in bytes", "slowly", "half closed"])
 def test_requests_however_they_arrive(serving: Serving, how: str) -> None:
     """Queries and writes in turn are answered in their order: pipelined, byte by byte, with pauses, or half closed."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3vectors_local.readers.requests import is_for_reader
+from s3vectors_local.readers.requests import is_for_reader, plain
 
 BODY = b'{"topK":10,"queryVector":{"float32":[1,2]},"returnMetadata":true}'
 
@@ -50,3 +50,45 @@ def test_more_than_one_request(more: bytes) -> None:
 def test_everything_else(request_: bytes) -> None:
     """Other operations, longer questions, and whatever is unusual stay with the writer."""
     assert is_for_reader(request_) is False
+
+
+def test_the_parts_of_a_plain_query() -> None:
+    """Its headers come as a parser would give them, and its body as it is."""
+    received = (
+        b"POST /QueryVectors HTTP/1.1\r\nHost:localhost:8\r\nX-Two: a  b, c\r\nx-two: d\r\nEmpty:\r\n"
+        b"Connection: keep-alive\r\nContent-Length: 6\r\n\r\n{\r\n\r\n}"
+    )
+    headers = [
+        ("host", "localhost:8"),
+        ("x-two", "a  b, c"),
+        ("x-two", "d"),
+        ("empty", ""),
+        ("connection", "keep-alive"),
+        ("content-length", "6"),
+    ]
+    assert plain(received) == (headers, b"{\r\n\r\n}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"connection: close",
+        b"Connection: keep-alive, close",
+        b"connection: upgrade",
+        b"te: trailers",
+        b"x: caf\xc3\xa9",
+        b"x: behind ",
+        b" folded",
+        b"x : y",
+        b"x",
+        b"x: a\rb",
+        b"x: a\nb",
+        b"x: a\x00b",
+        b"x\x80: a",
+        b": a",
+    ],
+)
+def test_an_unusual_head_is_left_to_the_parser(line: bytes) -> None:
+    """What is not plain in every respect is not judged here."""
+    received = b"POST /QueryVectors HTTP/1.1\r\nhost: localhost\r\n%b\r\ncontent-length: 2\r\n\r\n{}" % line
+    assert plain(received) is None

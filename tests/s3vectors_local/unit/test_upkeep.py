@@ -169,6 +169,24 @@ def test_what_comes_during_a_build_is_put_into_the_lists(filled: Engine, monkeyp
         assert f"k{number}" in [hit.key for hit in page.items]
 
 
+def test_an_index_that_is_deleted_during_its_build(
+    tmp_path: Path, filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was built of it is thrown away, and no error is told."""
+    waited = filled._upkeep._meanwhile
+
+    def deleted(process: subprocess.Popen[bytes], building: int) -> bytes:
+        said = waited(process, building)
+        assert list((tmp_path / "derived").glob("*.built"))
+        filled.delete_index("demo", "flat")
+        (tmp_path / "derived" / "1.built").touch()  # of a process that ended after the index did
+        return said
+
+    monkeypatch.setattr(filled._upkeep, "_meanwhile", deleted)
+    filled.build("demo", "flat")
+    assert list((tmp_path / "derived").iterdir()) == []
+
+
 def test_a_reader_follows_the_writer(tmp_path: Path, filled: Engine) -> None:
     """An engine that only reads takes over the coarse index that another one makes later."""
     with open_engine(tmp_path, read_only=True) as reader:
