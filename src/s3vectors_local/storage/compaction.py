@@ -19,6 +19,7 @@ from s3vectors_local.storage.slab import Rows, Slab
 from s3vectors_local.storage.store import Store
 
 _BLOCK_BYTES: Final = 64 * 1024 * 1024
+_RECORDS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,14 @@ def _copied(old: Rows, new: Slab, slots: Slots, move: Move) -> Move:
 
 
 def _lead(c: sqlite3.Connection, index: Index, move: Move) -> None:
-    found = c.execute("SELECT id, slot FROM records WHERE id > ? AND id < ?", id_range(index.id)).fetchall()
-    ids = [id_ for id_, _ in found]
-    slots = move.to[np.array([slot for _, slot in found], np.int64)].tolist()
-    c.executemany("UPDATE records SET slot = ? WHERE id = ?", zip(slots, ids, strict=True))
+    # Some at a time: a million rows as Python's objects would take hundreds of megabytes, and leave holes behind.
+    after, end = id_range(index.id)
+    page = "SELECT id, slot FROM records WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
+    while found := c.execute(page, (after, end, _RECORDS)).fetchall():
+        slots = move.to[np.array([slot for _, slot in found], np.int64)].tolist()
+        ids = [id_ for id_, _ in found]
+        c.executemany("UPDATE records SET slot = ? WHERE id = ?", zip(slots, ids, strict=True))
+        after = ids[-1]
     sql = "UPDATE indexes SET slab = ?, slots = ?, generation = generation + 1 WHERE id = ?"
     c.execute(sql, (move.number, move.slots, index.id))
 
