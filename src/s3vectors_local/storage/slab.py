@@ -89,7 +89,7 @@ class FileSlab:
         file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | made, 0o644)
         try:
             self._check(file, slot)
-            _write(file, start, memoryview(np.ascontiguousarray(new).view(np.uint8)))
+            _write(file, start, np.ascontiguousarray(new).view(np.uint8).data)
             sync(file)
         finally:
             os.close(file)
