@@ -187,12 +187,15 @@ class Upkeep:
         else:
             self.refresh(index_id)
 
-    def _try(self, index_id: int, work: Callable[[int], None]) -> None:
+    def _try(self, index_id: int, work: Callable[[int], None]) -> bool:
+        """Do some work, and tell whether it went well; else log why."""
         try:
             work(index_id)
         except (EngineError, OSError) as error:
             if not self._stopped.is_set():
                 _log.warning("the upkeep of index %d failed: %s", index_id, error)
+            return False
+        return True
 
     def _fill(self, index_id: int) -> None:
         """Index what the new searchable keys of an index still lack, in transactions that other writers get between."""
@@ -239,14 +242,14 @@ class Upkeep:
 
         Else what comes during a long build would be in no list, and queries would scan it.
         """
+        failed: set[int] = set()
         while True:
             try:
                 return process.communicate(timeout=_PAUSE)[1]
             except subprocess.TimeoutExpired:
                 with self._lock:
-                    noticed = {building, *self._noticed}
-                for index_id in noticed:
-                    self._try(index_id, self._extend_if_due)
+                    noticed = {building, *self._noticed} - failed
+                failed |= {index_id for index_id in noticed if not self._try(index_id, self._extend_if_due)}
 
     def _extend_if_due(self, index_id: int) -> None:
         index = self._index(index_id)

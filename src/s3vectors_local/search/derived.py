@@ -77,19 +77,23 @@ class DerivedFiles:
             unfinished.unlink(missing_ok=True)
 
     def room(self, index: Index, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
-        """Return an array of zeros in a new file, for the codes of all components of the coarse index to be saved."""
+        """Return an array of zeros in a new file, for the codes of all components of the coarse index to be saved.
+
+        Raises OSError where the disk has no room for it.
+        """
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{index.id}-{secrets.token_hex(8)}{_WHOLE}"
-        return np.memmap(path, np.int8, "w+", shape=shape)
+        return _mapped(path, shape)
 
     @staticmethod
     def longer(values: npt.NDArray[np.int8], rows: int) -> npt.NDArray[np.int8]:
         """Return codes of all components with room for more, in their own file: what is there is never written again.
 
-        Until a coarse index with them is saved, the file counts as long as it was.
+        Until a coarse index with them is saved, the file counts as long as it was. Raises OSError where the disk has no
+        room for them.
         """
         mapped: Any = values
-        return np.memmap(mapped.filename, np.int8, "r+", shape=(rows, values.shape[1]))
+        return _mapped(Path(mapped.filename), (rows, values.shape[1]))
 
     def load(self, index: Index) -> Coarse | None:
         """Return the coarse index of an index, None where there is none that can be used."""
@@ -273,6 +277,17 @@ class _Checked:
         if self.crc is None or values.nbytes > _CHECKED_BYTES:
             return None
         return zlib.crc32(values[self.rows :].data, self.crc)
+
+
+def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
+    """Map a file, made where there is none, to be written to."""
+    with path.open("ab") as file:
+        if hasattr(os, "posix_fallocate"):
+            # Else a full disk would end the process where the map is written to (SIGBUS), and be no error here.
+            os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1]))
+        else:
+            file.truncate(max(file.tell(), shape[0] * shape[1]))
+    return np.memmap(path, np.int8, "r+", shape=shape)
 
 
 def _read_whole(path: Path, whole: Mapping[str, Any], checked: _Checked) -> npt.NDArray[np.int8]:

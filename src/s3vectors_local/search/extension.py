@@ -30,7 +30,7 @@ def longer(values: npt.NDArray[np.int8], rows: int) -> npt.NDArray[np.int8]:
 def extended(coarse: Coarse, index: Index, rows: Rows, dead: Slots, *, longer: Longer = longer) -> Coarse:
     """Return the coarse index with all the rows that an index has now, and without those that are dead.
 
-    `longer` gives the array that begins with the codes of all components and has room for more, full of zeros.
+    `longer` gives the array that begins with the codes of all components and has room for more.
     """
     alive = np.ones(index.slots, np.bool_)
     alive[dead] = False

@@ -1,5 +1,7 @@
 """Codes of all components: they choose what is compared exactly, lose nothing that was measured, and can go missing."""
 
+import errno
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,25 @@ def test_an_addition_that_was_not_finished(tmp_path: Path) -> None:
         _extended(engine, later, COUNT)
         expected = _coarse(engine).encoder.encode_whole(later, np.linalg.norm(later.astype(np.float64), axis=1))
         np.testing.assert_array_equal(_coarse(engine).whole.values[COUNT:], expected.values)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot keep room for a file")
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room for an addition is an error, not the end of the process, and what is there stays in use."""
+    rows, later = _rows(1, COUNT), _rows(3, 300)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with _filled(tmp_path, rows, Metric.COSINE) as engine:
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match="No space left"):
+            _extended(engine, later, COUNT)
+        assert not engine._upkeep._try(1, lambda _: full())
+        monkeypatch.undo()
+        assert _recall(engine, np.concatenate([rows, later]), _rows(4, 20), Metric.COSINE, 10) >= 0.98
+        engine._upkeep._extend(1, _coarse(engine))
+        assert len(_coarse(engine).whole) == COUNT + 300
 
 
 def test_an_addition_that_is_damaged(tmp_path: Path) -> None:
