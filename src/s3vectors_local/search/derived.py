@@ -83,7 +83,11 @@ class DerivedFiles:
         """
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{index.id}-{secrets.token_hex(8)}{_WHOLE}"
-        return _mapped(path, shape)
+        try:
+            return _mapped(path, shape)
+        except OSError:
+            path.unlink(missing_ok=True)  # it may have taken what room there was
+            raise
 
     @staticmethod
     def longer(values: npt.NDArray[np.int8], rows: int) -> npt.NDArray[np.int8]:

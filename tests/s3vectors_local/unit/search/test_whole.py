@@ -158,6 +158,9 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(OSError, match="No space left"):
             _extended(engine, later, COUNT)
         assert not engine._upkeep._try(1, lambda _: full())
+        with pytest.raises(OSError, match="No space left"):
+            engine._upkeep._files.room(engine.get_index("demo", "wide"), (9, 9))  # type: ignore[union-attr]
+        assert len(list((tmp_path / "derived").glob("*.whole"))) == 1
         monkeypatch.undo()
         assert _recall(engine, np.concatenate([rows, later]), _rows(4, 20), Metric.COSINE, 10) >= 0.98
         engine._upkeep._extend(1, _coarse(engine))
