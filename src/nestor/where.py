@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from nestor.domain import Filter, Scalar
+from nestor.domain import Filter, Modality, Scalar
 from nestor.errors import InvalidInput
 
 TEXT_FIELDS = ("modality", "file_name", "content_type", "collection", "tags", "object_id")
@@ -46,6 +46,8 @@ def _parse(condition: str) -> Filter:
         raise InvalidInput(f"There is no field {field!r} to filter by: {', '.join(TEXT_FIELDS + NUMBER_FIELDS)}.")
     _check_sign(field, sign)
     values = [_value(field, text.strip()) for text in match["value"].split("|")]
+    if field == "modality" and sign != "^=":
+        _check_modalities(values)
     if len(values) == 1:
         return {field: {_OPERATORS[sign]: values[0]}}
     if sign not in {"=", "!="}:
@@ -58,6 +60,12 @@ def _check_sign(field: str, sign: str) -> None:
         raise InvalidInput(f"{field!r} holds text and has no order: use = != or ^= instead of {sign}.")
     if field in NUMBER_FIELDS and sign == "^=":
         raise InvalidInput(f"{field!r} holds a number: ^= (starts with) is for text.")
+
+
+def _check_modalities(values: Sequence[Scalar]) -> None:
+    known = tuple(Modality)
+    if unknown := [value for value in values if value not in known]:
+        raise InvalidInput(f"There is no modality {unknown[0]!r}: {', '.join(known)}.")
 
 
 def _value(field: str, text: str) -> Scalar:

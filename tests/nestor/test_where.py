@@ -38,6 +38,8 @@ def test_reads(conditions: list[str], document: object) -> None:
         ("page>1|2", "Several values"),
         ("modality>image", "has no order"),
         ("page^=1", "is for text"),
+        ("modality=picture", "no modality 'picture': text, document, image, audio, video"),
+        ("modality!=image|film", "no modality 'film'"),
     ],
 )
 def test_refuses(condition: str, complaint: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s3vectors_local import names, pages
+from s3vectors_local.engine.turns import Turns
 from s3vectors_local.engine.upkeep import Upkeep
 from s3vectors_local.errors import BucketNotFound, IndexNotFound
 from s3vectors_local.model import Bucket, Index, Page
@@ -24,6 +25,7 @@ class Base:
         self._search = upkeep.search
         self._upkeep = upkeep
         self._clock = clock
+        self._turns = Turns()
         self._snapshots = pages.Snapshots(clock)
         with store.read() as c:
             self._tokens = pages.Tokens(schema.token_secret(c))

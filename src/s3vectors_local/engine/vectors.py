@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TypeVar
 
 import numpy as np
@@ -95,7 +96,8 @@ class Vectors(Base):
             found = hybrid.find(c, slab, source, query, search=self._search, where=where)
             return self._first_hits(_hits(c, found, query), source, query), source.metric
 
-        return self._reading(bucket, index, read)
+        with self._turns.turn() if _is_short(query) else nullcontext():
+            return self._reading(bucket, index, read)
 
     def _reading(self, bucket: str, name: str, read: Callable[[sqlite3.Connection, Slab, Index], Result]) -> Result:
         """Return what is read in one transaction; a later one where this has become too old for what is in memory."""
@@ -130,6 +132,10 @@ class Vectors(Base):
         end = start + limits.QUERY_PAGE
         token = self._tokens.sign(pages.pack(id_, end), scope=scope) if end < len(hits) else None
         return Page(hits[start:end], token)
+
+
+def _is_short(query: Query) -> bool:
+    return query.where is None and not query.texts and query.top_k <= limits.QUERY_PAGE
 
 
 def _hits(c: sqlite3.Connection, found: Sequence[hybrid.Match], query: Query) -> list[Hit]:

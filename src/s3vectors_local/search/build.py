@@ -6,6 +6,7 @@ python -m s3vectors_local.search.build FOLDER INDEX_ID
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,10 +15,11 @@ import numpy as np
 
 from s3vectors_local.model import Float32, Index, Metric
 from s3vectors_local.search.coarse import Coarse, Room, Slots
-from s3vectors_local.search.codes import WIDTH, Codes, Encoder, Float64, learned, quantised
+from s3vectors_local.search.codes import WIDTH, Codes, Encoder, Float64, learned, narrowed, quantised
 from s3vectors_local.search.derived import FOLDER, DerivedFiles
-from s3vectors_local.search.partition import assigned, centroids, lists_for
-from s3vectors_local.search.tuning import QUERIES, Exact, Filtered, tuned
+from s3vectors_local.search.exact import Exact, Near
+from s3vectors_local.search.partition import Each, assigned, centroids, lists_for
+from s3vectors_local.search.tuning import QUERIES, Filtered, tuned
 from s3vectors_local.storage import records
 from s3vectors_local.storage.slab import Rows
 
@@ -29,33 +31,39 @@ _SAMPLED_AIM: Final = 0.99
 _LOWER_PRIORITY: Final = 10
 
 
-def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros) -> Coarse:
+def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros, each: Each = map) -> Coarse:
     """Return a new coarse index of the rows in the slots of an index, tuned on rows of its own.
 
-    `room` gives the array, of int8 and full of zeros, that codes of all components are written to.
+    `room` gives the array, of int8 and full of zeros, that codes of all components are written to; `each` does the
+    work on the parts, as `map` does, or in threads.
     """
     alive = _alive(index, dead)
     encoder = chosen_encoder(rows, alive, index)
     generator = np.random.default_rng(index.generation)
     own = np.sort(generator.choice(alive, min(QUERIES, len(alive)), replace=False))
-    exact = Exact(rows[own]["data"], own, metric=index.metric)
     filtered = np.sort(generator.choice(alive, max(1, len(alive) // _SELECTED), replace=False))
-    exact_filtered = Exact(rows[own]["data"], own, metric=index.metric)
+    exact, exact_filtered = (Exact(rows[own]["data"], own, metric=index.metric) for _ in range(2))
     reduced = np.empty((len(alive), encoder.width), np.float32)
     penalties = np.zeros(len(alive), np.float32)
     whole = None if encoder.is_whole else _empty(index, room)
-    for start, slots in _blocks(alive, rows.dtype.itemsize):
+
+    def read(block: tuple[int, Slots]) -> tuple[Near, Near]:
+        start, slots = block
         part = rows.take(slots)
-        data = np.ascontiguousarray(part["data"])
-        reduced[start : start + len(slots)] = encoder.reduced(data, part["norm"])
-        penalties[start : start + len(slots)] = encoder.penalties(part["norm"])
+        data, norms = np.ascontiguousarray(part["data"]), part["norm"]
+        reduced[start : start + len(slots)] = encoder.reduced(data, norms)
+        penalties[start : start + len(slots)] = encoder.penalties(norms)
         if whole is not None:
-            encoder.encode_into(whole, data, part["norm"], slots)
-        exact.add(data, part["norm"], slots)
+            encoder.encode_into(whole, data, norms, slots)
         among = np.isin(slots, filtered, assume_unique=True)
-        exact_filtered.add(data[among], part["norm"][among], slots[among])
-    coarse = replace(arranged(index, encoder, alive, reduced, penalties), whole=whole)
-    return tuned(coarse, rows[own]["data"], exact.nearest(), Filtered(filtered, exact_filtered.nearest()))
+        return exact.among(data, norms, slots), exact_filtered.among(data[among], norms[among], slots[among])
+
+    for near, near_filtered in each(read, _blocks(alive, rows.dtype.itemsize)):
+        exact.keep(near)
+        exact_filtered.keep(near_filtered)
+    coarse = replace(arranged(index, encoder, alive, reduced, penalties, each=each), whole=whole)
+    under_filter = Filtered(filtered, exact_filtered.nearest())
+    return tuned(coarse, rows[own]["data"], exact.nearest(), under_filter, each=each)
 
 
 def _empty(index: Index, room: Room) -> Codes:
@@ -71,7 +79,7 @@ def chosen_encoder(rows: Rows, alive: Slots, index: Index) -> Encoder:
     generator = np.random.default_rng(index.generation)
     sample = rows.take(np.sort(generator.choice(alive, min(_SAMPLE, len(alive)), replace=False)))
     data, norms = np.ascontiguousarray(sample["data"]), sample["norm"]
-    unit = data if index.metric is Metric.EUCLIDEAN else (data / norms[:, None]).astype(np.float32)
+    unit = data if index.metric is Metric.EUCLIDEAN else np.divide(data, narrowed(norms)[:, None], dtype=np.float32)
     projected = Encoder(index.metric, index.dimension, learned(unit))
     own = np.arange(0, len(data), max(1, len(data) // QUERIES))
     exact = Exact(data[own], own, metric=index.metric)
@@ -81,11 +89,13 @@ def chosen_encoder(rows: Rows, alive: Slots, index: Index) -> Encoder:
     return prefix if needed[0] <= needed[1] + _PROJECTION_ROWS else projected
 
 
-def arranged(index: Index, encoder: Encoder, slots: Slots, reduced: Float32, penalties: Float32) -> Coarse:
+def arranged(
+    index: Index, encoder: Encoder, slots: Slots, reduced: Float32, penalties: Float32, *, each: Each = map
+) -> Coarse:
     """Return the coarse index of reduced rows, not yet tuned."""
     codes = quantised(reduced, penalties)
-    centres = centroids(reduced, lists_for(len(slots)), seed=index.generation)
-    filled, lists = np.unique(assigned(codes, centres), return_inverse=True)
+    centres = centroids(reduced, lists_for(len(slots)), seed=index.generation, each=each)
+    filled, lists = np.unique(assigned(codes, centres, each=each), return_inverse=True)
     centres = centres.take(filled)  # an empty list, of equal rows say, would be probed in vain
     order = np.argsort(lists, kind="stable")
     counts = np.bincount(lists)
@@ -140,7 +150,9 @@ def main(folder: str, index_id: str) -> None:
         files = DerivedFiles(Path(folder) / FOLDER, schema.identity(c))
         rows = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots, in_order=True)
         dead = records.dead(c, index)
-    files.hand_over(index, build(index, rows, dead, room=lambda shape, _: files.room(index, shape)))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        built = build(index, rows, dead, room=lambda shape, _: files.room(index, shape), each=threads.map)
+    files.hand_over(index, built)
     store.close()
 
 

@@ -6,7 +6,7 @@ score is the larger, the nearer the row: for cosine the reduced product, for euc
 of the row's length, which orders rows as their distance does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -144,14 +144,27 @@ class Encoder:
 
     def ask(self, query: Float32) -> Asked:
         """Return a query, shape (dimension,), to score codes with."""
+        return self.ask_code(self.code(query))
+
+    def code(self, query: Float32) -> Codes:
+        """Return the code of a query, shape (dimension,)."""
         norm = np.array([np.linalg.norm(query.astype(np.float64))])
-        return self.ask_code(quantised(self.reduced(query[None], norm), np.zeros(1, np.float32)))
+        return quantised(self.reduced(query[None], norm), np.zeros(1, np.float32))
 
     def ask_code(self, code: Codes) -> Asked:
         """Return one code as a query."""
         import numkong
 
         return Asked(numkong.dots_pack(code.values), code.scales[0], self.metric is Metric.EUCLIDEAN)
+
+    def scored(self, codes: Codes, queries: Codes) -> Iterator[Float32]:
+        """Yield the scores of codes for each of a few queries; the codes are read once for all of them."""
+        import numkong
+
+        products = np.asarray(numkong.dots_packed(codes.values, numkong.dots_pack(queries.values)))
+        for number in range(len(queries)):
+            asked = self.ask_code(queries[number : number + 1])
+            yield _scores(products[:, number], codes.scales, codes.penalties, asked)
 
 
 def _products(values: Int8, query: Asked) -> npt.NDArray[np.int32]:

@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from s3vectors_local.model import Float32, Metric
+from s3vectors_local.model import Float32
 from s3vectors_local.search.coarse import Coarse, Depth, Slots, Tuning, best
-from s3vectors_local.search.codes import Asked
+from s3vectors_local.search.codes import Asked, Codes, joined
+from s3vectors_local.search.partition import Each
 
 TARGET: Final = 0.99
 """The recall@10 that is promised. Aimed at is a little more, since queries are not rows."""
@@ -21,47 +22,13 @@ _PROBES: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384,
 _CANDIDATES: Final = (30, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1_100, 1_600, 2_200, 3_200, 4_500, 6_400)
 _KEPT: Final = (15, 20, 30, 40, 60, 80, 120, 160, 240, 400, 800)
 _KEPT_AIM: Final = 0.9995  # of the neighbours among the candidates
-_SCANNED: Final = 6  # probes that are tried in one go
+_TRIED: Final = 4  # numbers of lists in one go
+_TOGETHER: Final = 8  # queries: codes are read once for all of them
 _FAR: Final = np.iinfo(np.int64).max
 # Microseconds on a common machine: what a list, a code of it, and a component that is compared exactly cost.
 _LIST_COST: Final = 1.0
 _CODE_COST: Final = 0.035
 _COMPONENT_COST: Final = 0.0006
-
-
-class Exact:
-    """Finds the nearest other rows of some rows, while all rows pass by once."""
-
-    def __init__(self, queries: Float32, own: Slots, *, metric: Metric) -> None:
-        """Ask with rows, shape (n, d), that lie in slots of their own."""
-        self._queries = queries
-        self._own = own
-        self._metric = metric
-        self._distances = np.empty((len(queries), 0), np.float32)
-        self._slots = np.empty((len(queries), 0), np.int64)
-
-    def add(self, rows: Float32, norms: npt.NDArray[np.float64], slots: Slots) -> None:
-        """Look at some rows."""
-        found = self._all_distances(rows, norms)
-        found[self._own[:, None] == slots] = np.inf
-        distances = np.concatenate([self._distances, found], axis=1)
-        known = np.concatenate([self._slots, np.broadcast_to(slots, found.shape)], axis=1)
-        if distances.shape[1] > _DEEP:
-            places = np.argpartition(distances, _DEEP - 1, axis=1)[:, :_DEEP]
-            distances, known = np.take_along_axis(distances, places, 1), np.take_along_axis(known, places, 1)
-        self._distances, self._slots = distances, known
-
-    def nearest(self) -> Slots:
-        """Return the 100 nearest slots of each query, nearest first."""
-        order = np.argsort(self._distances, axis=1, kind="stable")
-        return np.take_along_axis(self._slots, order, 1)
-
-    def _all_distances(self, rows: Float32, norms: npt.NDArray[np.float64]) -> Float32:
-        # By one product of matrices: the order of near equals is of no interest here.
-        products = self._queries @ rows.T
-        if self._metric is Metric.COSINE:
-            return np.negative(products / norms.astype(np.float32))
-        return (norms**2).astype(np.float32) - 2 * products
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +49,18 @@ class Filtered:
     truth: Slots
 
 
-def tuned(coarse: Coarse, queries: Float32, truth: Slots, filtered: Filtered) -> Coarse:
+def tuned(coarse: Coarse, queries: Float32, truth: Slots, filtered: Filtered, *, each: Each = map) -> Coarse:
     """Return the index with the cheapest depths that reach the aims; `truth` are the nearest slots of each query."""
-    whole = _whole_trial(coarse, queries, truth)
-    trials = [*_worthwhile(coarse, queries, truth), whole]
+    codes = joined([coarse.encoder.code(query) for query in queries])
+    whole = _scanned(coarse, codes, coarse.codes, coarse.places[truth], each)
+    selected = coarse.codes.take(coarse.places[filtered.slots])
+    under_filter = _scanned(coarse, codes, selected, np.searchsorted(filtered.slots, filtered.truth), each)
+    trials = [*_worthwhile(coarse, codes, truth, each), whole]
     tuning = Tuning(
         _cheapest(coarse, trials, k=_FIRST, aim=_FIRST_AIM),
         _cheapest(coarse, trials, k=_DEEP, aim=_DEEP_AIM),
         max(
-            _cheapest(coarse, [whole], k=_FIRST, aim=_FIRST_AIM),
-            _cheapest(coarse, [_filtered_trial(coarse, queries, filtered)], k=_FIRST, aim=_FIRST_AIM),
+            (_cheapest(coarse, [trial], k=_FIRST, aim=_FIRST_AIM) for trial in (whole, under_filter)),
             key=lambda depth: depth.candidates,
         ),
     )
@@ -125,18 +94,22 @@ def _taken(values: npt.NDArray[Any], slots: Slots) -> npt.NDArray[Any]:
     return values.take(slots, axis=0)
 
 
-def _worthwhile(coarse: Coarse, queries: Float32, truth: Slots) -> Iterator[_Trial]:
+def _worthwhile(coarse: Coarse, queries: Codes, truth: Slots, each: Each) -> Iterator[_Trial]:
     """Yield trials of more and more lists, until scanning them costs more than what is good enough already."""
     probes = [nprobe for nprobe in _PROBES if nprobe < len(coarse.centres)]
     enough = [float("inf"), float("inf")]
-    for trial in _trials(coarse, queries, truth, probes):
-        if all(_cost(coarse, Depth(trial.nprobe, 0, 0)) > least for least in enough):
+    for start in range(0, len(probes), _TRIED):
+        group = [
+            nprobe for nprobe in probes[start : start + _TRIED] if _cost(coarse, Depth(nprobe, 0, 0)) <= max(enough)
+        ]
+        if not group:
             return
-        yield trial
-        for place, (k, aim) in enumerate(((_FIRST, _FIRST_AIM), (_DEEP, _DEEP_AIM))):
-            depth = _cheapest(coarse, [trial], k=k, aim=aim)
-            if depth.recall < 1 or depth.candidates < len(coarse.codes):
-                enough[place] = min(enough[place], _cost(coarse, depth))
+        for trial in _trials(coarse, queries, truth, group, each):
+            yield trial
+            for place, (k, aim) in enumerate(((_FIRST, _FIRST_AIM), (_DEEP, _DEEP_AIM))):
+                depth = _cheapest(coarse, [trial], k=k, aim=aim)
+                if depth.recall < 1 or depth.candidates < len(coarse.codes):
+                    enough[place] = min(enough[place], _cost(coarse, depth))
 
 
 def _cost(coarse: Coarse, depth: Depth) -> float:
@@ -148,17 +121,17 @@ def _cost(coarse: Coarse, depth: Depth) -> float:
     return scan + _COMPONENT_COST * coarse.encoder.dimension * depth.candidates
 
 
-def _trials(coarse: Coarse, queries: Float32, truth: Slots, probes: Sequence[int]) -> Iterator[_Trial]:
-    asked = [coarse.encoder.ask(query) for query in queries]
-    for group in (probes[start : start + _SCANNED] for start in range(0, len(probes), _SCANNED)):
-        ranks = np.empty((len(group), *truth.shape), np.int64)
-        for number, query in enumerate(asked):
-            # The lists of the last of them hold those of the others: they are scanned once.
-            scores, ends, places = _scan(coarse, query, truth[number], nprobe=group[-1])
-            for row, nprobe in zip(ranks, group, strict=True):
-                end = ends[nprobe - 1]
-                row[number] = _ranks(scores[:end], np.where(places < end, places, -1))
-        yield from (_Trial(nprobe, row) for nprobe, row in zip(group, ranks, strict=True))
+def _trials(coarse: Coarse, queries: Codes, truth: Slots, probes: Sequence[int], each: Each) -> Iterator[_Trial]:
+    ranks = np.array(list(each(lambda number: _trial(coarse, queries, truth, probes, number), range(len(queries)))))
+    return (_Trial(nprobe, ranks[:, place]) for place, nprobe in enumerate(probes))
+
+
+def _trial(coarse: Coarse, queries: Codes, truth: Slots, probes: Sequence[int], number: int) -> list[Slots]:
+    """Return the ranks of the neighbours of one query, for each number of lists."""
+    # The lists of the last of them hold those of the others: they are scanned once.
+    asked = coarse.encoder.ask_code(queries[number : number + 1])
+    scores, ends, places = _scan(coarse, asked, truth[number], nprobe=probes[-1])
+    return [_ranks(scores[: ends[nprobe - 1]], np.where(places < ends[nprobe - 1], places, -1)) for nprobe in probes]
 
 
 def _scan(coarse: Coarse, query: Asked, truth: Slots, *, nprobe: int) -> tuple[Float32, Slots, Slots]:
@@ -177,17 +150,16 @@ def _scan(coarse: Coarse, query: Asked, truth: Slots, *, nprobe: int) -> tuple[F
     return scores, ends, np.minimum(places + shifts[np.searchsorted(coarse.starts, places, side="right") - 1], ends[-1])
 
 
-def _whole_trial(coarse: Coarse, queries: Float32, truth: Slots) -> _Trial:
-    scores = (coarse.codes.scores(coarse.encoder.ask(query)) for query in queries)
-    ranks = [_ranks(found, coarse.places[nearest]) for found, nearest in zip(scores, truth, strict=True)]
-    return _Trial(len(coarse.centres), np.array(ranks))
+def _scanned(coarse: Coarse, queries: Codes, codes: Codes, places: npt.NDArray[np.integer[Any]], each: Each) -> _Trial:
+    """Try a scan of codes; `places` has where the neighbours of each query lie among them."""
 
+    def ranks(start: int) -> list[Slots]:
+        group = slice(start, start + _TOGETHER)
+        found = coarse.encoder.scored(codes, queries[group])
+        return [_ranks(scores, nearest) for scores, nearest in zip(found, places[group], strict=True)]
 
-def _filtered_trial(coarse: Coarse, queries: Float32, filtered: Filtered) -> _Trial:
-    scores = (coarse.selected(coarse.encoder.ask(query), filtered.slots) for query in queries)
-    places = np.searchsorted(filtered.slots, filtered.truth)
-    ranks = [_ranks(found, places_) for found, places_ in zip(scores, places, strict=True)]
-    return _Trial(len(coarse.centres), np.array(ranks))
+    every = each(ranks, range(0, len(queries), _TOGETHER))
+    return _Trial(len(coarse.centres), np.array([row for rows in every for row in rows]))
 
 
 def _ranks(scores: Float32, places: Slots) -> npt.NDArray[np.int64]:

@@ -9,7 +9,8 @@ import pytest
 from s3vectors_local.distance import distances
 from s3vectors_local.model import Float32, Metric
 from s3vectors_local.search.coarse import Coarse, Depth, best
-from s3vectors_local.search.tuning import TARGET, Exact, Filtered, tuned
+from s3vectors_local.search.exact import Exact
+from s3vectors_local.search.tuning import TARGET, Filtered, tuned
 from s3vectors_local.storage.slab import Rows
 
 K = 10
