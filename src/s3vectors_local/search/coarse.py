@@ -1,6 +1,6 @@
 """The coarse index of the rows that an index had at one time: codes in lists of near rows. It never changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Final
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from s3vectors_local.model import Float32
 from s3vectors_local.search.codes import Asked, Codes, Encoder
+from s3vectors_local.search.cold import announce, gather, is_cold
 
 Slots = npt.NDArray[np.int64]
 Take = Callable[[npt.NDArray[Any], Slots], npt.NDArray[Any]]
@@ -120,6 +121,7 @@ class Coarse:
     def probed(self, query: Asked, *, nprobe: int, without: Mask | None) -> tuple[Slots, npt.NDArray[np.float32]]:
         """Return the slots in the nearest lists, and their scores. `without` is true for codes to leave out."""
         spans = self._spans(query, nprobe)
+        self._announce_if_cold(self.codes, spans, self.slots)
         places = np.concatenate([np.arange(start, end) for start, end in spans])
         scores = self.codes.scores_in(query, spans, places)
         if without is not None:
@@ -140,8 +142,9 @@ class Coarse:
 
     def selected(self, query: Asked, slots: Slots) -> npt.NDArray[np.float32]:
         """Return the scores of slots that have a code: all of them alive, all before `end`."""
-        places = self.places[slots]
+        places = gather(self.places, slots)
         if len(slots) * _SCANNED_WHOLE > len(self.codes):
+            self._announce_if_cold(self.codes, [(0, len(self.codes))])
             scores: npt.NDArray[np.float32] = self.codes.scores(query)[places]
             return scores
         return self.codes.scores_at(query, places)
@@ -163,7 +166,7 @@ class Coarse:
         whole = self.whole
         if whole is None:
             raise AssertionError("built without codes of all components")
-        codes = Codes(take(whole.values, slots), whole.scales.take(slots), whole.penalties.take(slots))
+        codes = Codes(take(whole.values, slots), take(whole.scales, slots), take(whole.penalties, slots))
         return codes.scores(query)
 
     def moved(self, to: Slots, *, slab: int, slots: int, generation: int, room: Room = np.zeros) -> "Coarse":
@@ -195,8 +198,16 @@ class Coarse:
         return order
 
     def _nearness(self, query: Asked) -> Float32:
+        self._announce_if_cold(self.centres, [(0, len(self.centres))], self.starts)
         # By the distance to the centres, as rows were given to lists: also where rows are ranked by their product.
         return self.centres.scores(replace(query, penalised=True))
+
+    @staticmethod
+    def _announce_if_cold(codes: Codes, spans: Sequence[tuple[int, int]], *beside: npt.NDArray[Any]) -> None:
+        if is_cold(codes.values, (spans[0][0], spans[-1][1] - 1)):
+            parts: list[npt.NDArray[Any]] = [codes.values, codes.scales, codes.penalties, *beside]
+            for part in parts:
+                announce(part, spans)
 
     def _spans(self, query: Asked, nprobe: int) -> list[tuple[int, int]]:
         lists = len(self.centres)

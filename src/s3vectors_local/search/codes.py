@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s3vectors_local.model import Float32, Metric
+from s3vectors_local.search.cold import gather
 
 WIDTH: Final = 384
 _STEPS: Final = 127
@@ -59,9 +60,9 @@ class Codes:
         """Return the scores of some rows."""
         # In blocks that stay in the cache between the copy and the product.
         blocks = [places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK)]
-        products = [_products(self.values.take(block, axis=0), query) for block in blocks]
+        products = [_products(gather(self.values, block), query) for block in blocks]
         every = np.concatenate([np.empty(0, np.int32), *products])
-        return _scores(every, self.scales.take(places), self.penalties.take(places), query)
+        return _scores(every, gather(self.scales, places), gather(self.penalties, places), query)
 
 
 def joined(pieces: Sequence[Codes]) -> Codes:

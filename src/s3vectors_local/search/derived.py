@@ -343,4 +343,6 @@ def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
         arrays[name] = np.frombuffer(raw, kind).reshape(shape)
     if crc != attributes["crc"]:
         raise ValueError("the checksum differs")
+    # From here on queries tell what they will read.
+    mapped._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined] # noqa: SLF001 - NumPy gives no other way
     return attributes, arrays

@@ -15,10 +15,9 @@ from s3vectors_local.distance import distances
 from s3vectors_local.model import Float32, Index
 from s3vectors_local.search.coarse import Coarse, Mask, Slots, best
 from s3vectors_local.search.codes import Asked, Codes, joined
-from s3vectors_local.search.gather import Gather
+from s3vectors_local.search.cold import announce, gather, is_cold
 from s3vectors_local.storage.slab import Rows
 
-_gather: Final = Gather()
 _WORTH: Final = 4  # codes pay where at most one row in so many is compared after them
 _SPREAD: Final = 3  # a code of a list costs so much less than one that is picked out
 
@@ -66,7 +65,7 @@ class View:
             slots, scores = self._selected(coarse, asked, k, matching, total=total, wanted=count)
         later, later_scores = self._tail(coarse.end, asked, matching)
         slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
-        return coarse.closest(query, slots[best(scores, count)], k=k, take=_gather)
+        return coarse.closest(query, slots[best(scores, count)], k=k, take=gather)
 
     def _selected(
         self, coarse: Coarse, asked: Asked, k: int, matching: Mask, *, total: int, wanted: int
@@ -107,13 +106,18 @@ class View:
         """Compare some rows exactly."""
         step = self._step()
         parts = [slots[start : start + step] for start in range(0, len(slots), step)]
-        return self._top(((part, _gather(self.rows, part)) for part in parts), query, k)
+        return self._top(((part, gather(self.rows, part)) for part in parts), query, k)
 
     def _exact(self, query: Float32, k: int) -> Found:
         """Compare every row, where it lies."""
         step, end = self._step(), self.index.slots
         spans = [(start, min(end, start + step)) for start in range(0, end, step)]
-        return self._top(((np.arange(start, stop), self.rows[start:stop]) for start, stop in spans), query, k)
+        return self._top(((np.arange(start, stop), self._span(start, stop)) for start, stop in spans), query, k)
+
+    def _span(self, start: int, stop: int) -> Rows:
+        if is_cold(self.rows, (start, stop - 1)):
+            announce(self.rows, [(start, stop)])
+        return self.rows[start:stop]
 
     def _top(self, parts: Iterator[tuple[Slots, Rows]], query: Float32, k: int) -> Found:
         slots, found = np.empty(0, np.int64), np.empty(0, np.float32)
