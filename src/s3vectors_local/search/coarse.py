@@ -13,7 +13,6 @@ from s3vectors_local.search.codes import Asked, Codes, Encoder
 from s3vectors_local.search.cold import announce, gather, is_cold
 
 Slots = npt.NDArray[np.int64]
-Take = Callable[[npt.NDArray[Any], Slots], npt.NDArray[Any]]
 Mask = npt.NDArray[np.bool_]
 Room = Callable[[tuple[int, int], Any], npt.NDArray[np.int8]]
 Longer = Callable[[npt.NDArray[np.int8], int], npt.NDArray[np.int8]]
@@ -149,8 +148,8 @@ class Coarse:
             return scores
         return self.codes.scores_at(query, places)
 
-    def closest(self, query: Float32, slots: Slots, *, k: int, take: Take) -> Slots:
-        """Return the few of some slots that are worth an exact comparison; `take` copies rows of codes."""
+    def closest(self, query: Float32, slots: Slots, *, k: int) -> Slots:
+        """Return the few of some slots that are worth an exact comparison."""
         kept = self.tuning.kept_for(k)
         if self.whole is None or not kept:
             return slots
@@ -158,16 +157,14 @@ class Coarse:
         covered = slots < len(self.whole)
         old, new = slots[covered], slots[~covered]
         if len(old) > kept:
-            old = old[best(self.whole_scores(self.encoder.ask_whole(query), old, take=take), kept)]
+            old = old[best(self.whole_scores(self.encoder.ask_whole(query), old), kept)]
         return np.concatenate([old, new])
 
-    def whole_scores(self, query: Asked, slots: Slots, *, take: Take) -> Float32:
+    def whole_scores(self, query: Asked, slots: Slots) -> Float32:
         """Return the scores of slots by codes of all components, which there must be."""
-        whole = self.whole
-        if whole is None:
+        if self.whole is None:
             raise AssertionError("built without codes of all components")
-        codes = Codes(take(whole.values, slots), take(whole.scales, slots), take(whole.penalties, slots))
-        return codes.scores(query)
+        return self.whole.scores_at(query, slots)
 
     def moved(self, to: Slots, *, slab: int, slots: int, generation: int, room: Room = np.zeros) -> "Coarse":
         """Return it after a compaction: `to` has the new slot of each slot, -1 for one that is gone.

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from s3vectors_local.model import Float32, Metric
-from s3vectors_local.search.cold import gather
+from s3vectors_local.search.cold import fetch, gather
 
 WIDTH: Final = 384
 _STEPS: Final = 127
-_BLOCK: Final = 4_096
+COPIED_BYTES: Final = 512 * 1024
+"""Of rows at a time: they stay in the cache between the copy and the product, and memory for them is at hand."""
 _ENCODED_BYTES: Final = 1024 * 1024
 _FLOAT32: Final = np.finfo(np.float32)
 Int8 = npt.NDArray[np.int8]
@@ -50,19 +51,38 @@ class Codes:
 
     def scores_in(self, query: "Asked", spans: Sequence[tuple[int, int]], places: npt.NDArray[Any]) -> Float32:
         """Return the scores of rows that lie in spans, whose places these are."""
-        # Together, not list by list: threads wait for each other wherever a call lets go of the interpreter.
-        groups = [self.values[start:end] for start, end in spans]
-        values = groups[0] if len(groups) == 1 else np.concatenate(groups)
-        products = _products(values, query)
-        return _scores(products, self.scales.take(places), self.penalties.take(places), query)
+        # Several lists together: threads wait for each other wherever a call lets go of the interpreter.
+        products = [_products(values, query) for values in self._grouped(spans)]
+        return _scores(_one(products), self.scales.take(places), self.penalties.take(places), query)
 
     def scores_at(self, query: "Asked", places: npt.NDArray[Any]) -> Float32:
         """Return the scores of some rows."""
-        # In blocks that stay in the cache between the copy and the product.
-        blocks = [places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK)]
-        products = [_products(gather(self.values, block), query) for block in blocks]
-        every = np.concatenate([np.empty(0, np.int32), *products])
-        return _scores(every, gather(self.scales, places), gather(self.penalties, places), query)
+        fetch(self.values, places)
+        step = self._rows_at_once()
+        blocks = (places[start : start + step] for start in range(0, len(places), step))
+        products = [_products(self.values.take(block, axis=0), query) for block in blocks]
+        return _scores(_one(products), gather(self.scales, places), gather(self.penalties, places), query)
+
+    def _grouped(self, spans: Sequence[tuple[int, int]]) -> Iterator[Int8]:
+        """Yield the codes in spans, as many together as are copied at once."""
+        most, group, held = self._rows_at_once(), list[Int8](), 0
+        for start, end in spans:
+            if group and held + end - start > most:
+                yield group[0] if len(group) == 1 else np.concatenate(group)
+                group, held = [], 0
+            group.append(self.values[start:end])
+            held += end - start
+        yield group[0] if len(group) == 1 else np.concatenate(group)
+
+    def _rows_at_once(self) -> int:
+        width: int = self.values.shape[1]
+        return max(1, COPIED_BYTES // max(1, width))
+
+
+def _one(products: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
+    if len(products) == 1:
+        return products[0]
+    return np.concatenate([np.empty(0, np.int32), *products])
 
 
 def joined(pieces: Sequence[Codes]) -> Codes:

@@ -16,11 +16,16 @@ _FEW: Final = 2  # rows: telling of them takes as long as touching them
 _READ: Final = 128 * 1024  # bytes at a time: some systems read no more for one call
 
 
-def gather(rows: Array, slots: npt.NDArray[np.int64]) -> Array:
-    """Return the rows, along the first axis, in some slots, copied."""
-    if len(slots) > _FEW and is_cold(rows, slots[[0, -1]]):
-        announce(rows, ((slot, slot + 1) for slot in slots.tolist()))
-    return rows.take(slots, axis=0)
+def gather(rows: Array, places: npt.NDArray[np.integer[Any]]) -> Array:
+    """Return the rows, along the first axis, in some places, copied."""
+    fetch(rows, places)
+    return rows.take(places, axis=0)
+
+
+def fetch(rows: Array, places: npt.NDArray[np.integer[Any]]) -> None:
+    """Have rows in some places read, where they seem not to be in memory."""
+    if len(places) > _FEW and is_cold(rows, places[[0, -1]]):
+        announce(rows, ((place, place + 1) for place in places.tolist()))
 
 
 def is_cold(rows: Array, places: Sequence[int] | npt.NDArray[Any]) -> bool:

@@ -82,16 +82,12 @@ def _least_kept(coarse: Coarse, queries: Float32, truth: Slots, depth: Depth, k:
     for query, nearest in zip(queries, truth, strict=True):
         slots, scores = coarse.probed(coarse.encoder.ask(query), nprobe=depth.nprobe, without=None)
         slots = slots[best(scores, min(depth.candidates, _CANDIDATES[-1]))]
-        whole = coarse.whole_scores(coarse.encoder.ask_whole(query), slots, take=_taken)
+        whole = coarse.whole_scores(coarse.encoder.ask_whole(query), slots)
         known = nearest[:k][np.isin(nearest[:k], slots)]
         order = np.argsort(slots)
         ranks += _ranks(whole, order[np.searchsorted(slots, known, sorter=order)]).tolist()
     good = [kept for kept in _KEPT if kept >= k and np.mean(np.array(ranks) < kept) >= _KEPT_AIM]
     return good[0] if good else 0
-
-
-def _taken(values: npt.NDArray[Any], slots: Slots) -> npt.NDArray[Any]:
-    return values.take(slots, axis=0)
 
 
 def _worthwhile(coarse: Coarse, queries: Codes, truth: Slots, each: Each) -> Iterator[_Trial]:

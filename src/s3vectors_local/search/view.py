@@ -14,8 +14,8 @@ from s3vectors_local import limits
 from s3vectors_local.distance import distances
 from s3vectors_local.model import Float32, Index
 from s3vectors_local.search.coarse import Coarse, Mask, Slots, best
-from s3vectors_local.search.codes import Asked, Codes, joined
-from s3vectors_local.search.cold import announce, gather, is_cold
+from s3vectors_local.search.codes import COPIED_BYTES, Asked, Codes, joined
+from s3vectors_local.search.cold import announce, fetch, is_cold
 from s3vectors_local.storage.slab import Rows
 
 _WORTH: Final = 4  # codes pay where at most one row in so many is compared after them
@@ -65,7 +65,7 @@ class View:
             slots, scores = self._selected(coarse, asked, k, matching, total=total, wanted=count)
         later, later_scores = self._tail(coarse.end, asked, matching)
         slots, scores = np.concatenate([slots, later]), np.concatenate([scores, later_scores])
-        return coarse.closest(query, slots[best(scores, count)], k=k, take=gather)
+        return coarse.closest(query, slots[best(scores, count)], k=k)
 
     def _selected(
         self, coarse: Coarse, asked: Asked, k: int, matching: Mask, *, total: int, wanted: int
@@ -104,13 +104,14 @@ class View:
 
     def _among(self, slots: Slots, query: Float32, k: int) -> Found:
         """Compare some rows exactly."""
-        step = self._step()
-        parts = [slots[start : start + step] for start in range(0, len(slots), step)]
-        return self._top(((part, gather(self.rows, part)) for part in parts), query, k)
+        fetch(self.rows, slots)
+        step = max(1, COPIED_BYTES // self.rows.dtype.itemsize)
+        parts = (slots[start : start + step] for start in range(0, len(slots), step))
+        return self._top(((part, self.rows.take(part)) for part in parts), query, k)
 
     def _exact(self, query: Float32, k: int) -> Found:
         """Compare every row, where it lies."""
-        step, end = self._step(), self.index.slots
+        end, step = self.index.slots, max(1, limits.STREAM_BYTES // self.rows.dtype.itemsize)
         spans = [(start, min(end, start + step)) for start in range(0, end, step)]
         return self._top(((np.arange(start, stop), self._span(start, stop)) for start, stop in spans), query, k)
 
@@ -131,9 +132,6 @@ class View:
         records: npt.NDArray[Any] = self.rows["record"][slots]
         order = np.lexsort((records, found))[:k]
         return list(zip(records[order].tolist(), found[order].tolist(), strict=True))
-
-    def _step(self) -> int:
-        return max(1, limits.STREAM_BYTES // self.rows.dtype.itemsize)
 
 
 def grown(tail: tuple[Codes, ...], new: Codes) -> tuple[Codes, ...]:

@@ -89,7 +89,7 @@ def test_rows_after_the_codes_of_all_components_are_never_dropped(
     whole = old.encoder.encode_whole(rows["data"][:300], rows["norm"][:300])
     old = replace(old, whole=whole, tuning=replace(old.tuning, kept=(15, 40)))
     slots = np.arange(200, 400)
-    left = old.closest(rows["data"][7], slots, k=10, take=lambda values, at: values.take(at, axis=0))
+    left = old.closest(rows["data"][7], slots, k=10)
     assert set(range(300, 400)) <= set(left.tolist())
     assert len(left) == 115
 
