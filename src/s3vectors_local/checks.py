@@ -28,6 +28,12 @@ def check_keys(keys: Sequence[str]) -> None:
             raise ValidationException("Record key length exceeds the maximum allowed")
 
 
+def check_each_once(keys: Sequence[str]) -> None:
+    """Raise ValidationException when a key comes twice."""
+    if len(set(keys)) < len(keys):
+        raise ValidationException("Request must not contain duplicate keys")
+
+
 def check_query(index: Index, query: Query) -> None:
     """Raise InvalidQueryVector, or ValidationException when there is nothing to search by."""
     reason = None if query.vector is None else _vector_fault(index, query.vector)

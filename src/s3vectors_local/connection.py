@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -100,7 +101,10 @@ class OneWrite(asyncio.Transport):
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose client may close its side after a request, and still gets the answer."""
+    """A connection whose client may close its side after a request, and still gets the answer.
+
+    An offer to speak another protocol (`Upgrade`) is declined by answering in this one (RFC 9110, 7.8).
+    """
 
     def __init__(self, *args: Any, head_seconds: float = HEAD_SECONDS, **more: Any) -> None:
         """Give the head of each request so many seconds to arrive; how long a body may take is the application's."""
@@ -113,6 +117,16 @@ class Connection(HttpToolsProtocol):
         self._answers = OneWrite(transport)
         super().connection_made(self._answers)
 
+    def on_headers_complete(self) -> None:
+        """Begin a request, but for one that offers another protocol: its parser takes no body from here on."""
+        if not self._is_offer():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request, but for one that has not begun."""
+        if not self._is_offer():
+            super().on_message_complete()
+
     def on_response_complete(self) -> None:
         """Send an answer that has no body."""
         self._answers.flush()
@@ -120,7 +134,11 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; from the first byte of a head on, time runs."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if not self._is_in_head():
             self._stop_timer()
         elif self._head_timer is None:
@@ -148,6 +166,27 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or not all of it, as every other error is answered; then close."""
         self._send(replace(refusal(SerializationException(msg)), close=True))
+
+    def _parse(self, data: bytes) -> None:
+        """Take what came; where the parser ends at the head of an offer, another one goes on without the offer."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._is_offer():
+                self.cycle.keep_alive = False  # CONNECT: what follows is no HTTP
+                return
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self._parse(head + data[offer.args[0] :])
+
+    def _is_offer(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _head_without_offer(self) -> bytes:
+        line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        lines = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([line, *lines, b"", b""])
 
     def _send(self, reply: Reply) -> None:
         """Send an answer as uvicorn would."""

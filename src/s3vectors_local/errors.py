@@ -92,11 +92,12 @@ class InvalidRecord(ValidationException):
 
 
 class InvalidFilter(ValidationException):
-    """The filter breaks the grammar. The service says no more than that; a second field here says what is wrong."""
+    """The filter breaks the grammar. The service says no more than that; `reason` says what is wrong."""
 
     def __init__(self, reason: str, *, message: str = "Invalid filter") -> None:
-        """Keep the service's bare sentence and field, and put the reason into a field after it."""
-        super().__init__(message, fields=[Field("filter", each) for each in dict.fromkeys((message, reason))])
+        """Keep the reason beside the service's bare sentence and field."""
+        super().__init__(message, fields=[Field("filter", message)])
+        self.reason = reason
 
 
 class InvalidQueryVector(ValidationException):

@@ -26,7 +26,6 @@ Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_WAITING: Final = 8  # requests that may wait, for each that runs
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -41,6 +40,8 @@ class Options:
 
     entrance: Entrance = field(default_factory=Entrance)
     max_concurrency: int = field(default_factory=default_concurrency)
+    max_waiting: int = 256
+    """How many more may wait; what the bodies of all take has a bound of its own."""
     read_seconds: float = 60.0
     log: Callable[[telemetry.Event], None] | None = None
     told_after: float = 0.0
@@ -78,7 +79,7 @@ class Application:
         self._intake = Intake(seconds=options.read_seconds)
         self._admission = Admission(
             running=options.max_concurrency,
-            waiting=_WAITING * options.max_concurrency,
+            waiting=options.max_waiting,
         )
         self._pace = Pace()
         self._metrics = telemetry.Metrics()

@@ -163,6 +163,8 @@ def _serve(app: "FastAPI", listener: "socket.socket", *, started: Callable[[], N
         signal.signal(number, lambda *_: None)
     config = uvicorn.Config(
         app,
+        # The other parser takes no body after an offer of another protocol, which Java's client makes by default.
+        http="h11",
         ws="none",
         lifespan="on",
         log_level="warning",

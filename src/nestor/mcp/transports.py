@@ -39,7 +39,8 @@ def serve_http(server: Server, *, port: int, say: Callable[[str], None]) -> None
     import uvicorn
 
     app = server.streamable_http_app(host=_HOST, stateless_http=True, json_response=True)
-    config = uvicorn.Config(app, log_config=None, access_log=False)
+    # The other parser takes no body after an offer of another protocol, which Java's client makes by default.
+    config = uvicorn.Config(app, http="h11", ws="none", log_config=None, access_log=False)
     # uvicorn ends on a signal, then raises it again for whoever listened before: nobody, or the exit code tells of it.
     with _listening(port) as listening, _calling_on_signals(lambda: None):
         say(f"Serving the tools at http://{_HOST}:{listening.getsockname()[1]}/mcp")

@@ -55,8 +55,9 @@ class Buckets(Base):
     def set_default_mode(self, bucket: str, mode: Mode) -> None:
         """Set the mode of future indexes; ENHANCED is the only one that new buckets offer. Raises BucketNotFound."""
         with self._store.write() as c:
+            id_ = known_bucket(c, bucket).id
             refuse_classic(mode, "bucket")
-            catalogue.set_default_mode(c, known_bucket(c, bucket).id, mode)
+            catalogue.set_default_mode(c, id_, mode)
 
     def put_policy(self, bucket: str, policy: str) -> None:
         """Set the bucket's policy; callers with policies are held to it. Raises BucketNotFound."""

@@ -36,5 +36,7 @@ class Tags(Base):
             raise ValidationException("Invalid resource ARN")
         if not self.owner.owns(arn):
             raise ResourceNotFound
-        bucket_ = known_bucket(c, arn.bucket)
-        return bucket_.id, 0 if arn.index is None else known_index(c, arn.bucket, arn.index).id
+        if arn.index is None:
+            return known_bucket(c, arn.bucket).id, 0
+        index = known_index(c, arn.bucket, arn.index)
+        return known_bucket(c, arn.bucket).id, index.id

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from s3vectors_local import hybrid, limits, pages
-from s3vectors_local.checks import check_keys, check_query, check_vectors, parsed_filter
+from s3vectors_local.checks import check_each_once, check_keys, check_query, check_vectors, parsed_filter
 from s3vectors_local.engine.base import Base, known_index
 from s3vectors_local.errors import StoreFailed
 from s3vectors_local.model import Hit, Index, Metric, NewVector, Page, Query, StoredVector
@@ -35,20 +35,21 @@ class Vectors(Base):
     def get_vectors(
         self, bucket: str, index: str, keys: Sequence[str], *, data: bool = False, metadata: bool = False
     ) -> list[StoredVector]:
-        """Return the vectors of the keys that exist, each once. Raises IndexNotFound."""
-        check_keys(keys)
+        """Return the vectors of the keys that exist, each once. Raises IndexNotFound, ValidationException."""
 
         def read(c: sqlite3.Connection, slab: Slab, source: Index) -> list[StoredVector]:
+            check_keys(keys)
             return records.get(c, slab, source, dict.fromkeys(keys), data=data, metadata=metadata)
 
         return self._reading(bucket, index, read)
 
     def delete_vectors(self, bucket: str, index: str, keys: Sequence[str]) -> None:
-        """Remove the keys; absent ones are ignored. Raises IndexNotFound."""
-        check_keys(keys)
+        """Remove the keys; absent ones are ignored. Raises IndexNotFound, ValidationException for a key twice."""
         with self._store.write() as c:
             source = known_index(c, bucket, index)
-            texts.delete(c, source, records.delete(c, source, dict.fromkeys(keys)))
+            check_keys(keys)
+            check_each_once(keys)
+            texts.delete(c, source, records.delete(c, source, keys))
         self._upkeep.notice(source)
 
     def list_vectors(

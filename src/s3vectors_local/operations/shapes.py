@@ -24,6 +24,7 @@ _JSON: Final[Mapping[type, str]] = {
     str: "a string",
     type(None): "null",
 }
+_LARGEST: Final = 2.0**63
 _NON_FINITE: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}  # rest-json writes these as strings
 
 
@@ -64,17 +65,19 @@ class Members:
         """Return a required string, an empty one where it is missing: `check` will tell."""
         return self.text(name, required=True, **bounds) or ""
 
-    def number(self, name: str, *, bounds: Bounds, required: bool = False) -> int | None:
-        """Return a whole number."""
+    def number(self, name: str, *, bounds: Bounds, required: bool = False, open_above: bool = False) -> int | None:
+        """Return a whole number. `open_above`: the upper bound is not the model's, so the lower one is told alone."""
         value = self._typed(name, int, required=required)
         low, high = bounds
-        if value is not None and not low <= value <= high:
+        if value is not None and open_above and value < low:
+            self._violated(f"{self._path}/{name}", f"Member must be greater than or equal to {low}")
+        elif value is not None and not low <= value <= high:
             self._violated(f"{self._path}/{name}", f"Member must be between {low} and {high}, inclusive")
         return value
 
-    def needed_number(self, name: str, *, bounds: Bounds) -> int:
+    def needed_number(self, name: str, *, bounds: Bounds, open_above: bool = False) -> int:
         """Return a required whole number, 0 where it is missing: `check` will tell."""
-        return self.number(name, bounds=bounds, required=True) or 0
+        return self.number(name, bounds=bounds, required=True, open_above=open_above) or 0
 
     def flag(self, name: str) -> bool:
         """Return a boolean, False where it is missing."""
@@ -179,8 +182,13 @@ def _length_rule(length: Bounds) -> str:
 def _of(kind: type[Kind], value: Any, path: str) -> Kind:
     # A bool is an int in Python, not in JSON.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise SerializationException(f"Value at '{path}' must be {_JSON[kind]}, not {_JSON[type(value)]}")
+        raise SerializationException(f"Value at '{path}' must be {_JSON[kind]}, not {_named(value)}")
     return value
+
+
+def _named(value: Any) -> str:
+    # JSON's integers beyond 64 bits arrive as floats.
+    return "one beyond 64 bits" if isinstance(value, float) and abs(value) >= _LARGEST else _JSON[type(value)]
 
 
 def _floats(values: list[Any], path: str) -> Float32:

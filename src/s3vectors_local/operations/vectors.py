@@ -53,7 +53,7 @@ def list_vectors(engine: Engine, members: Members) -> Answer:
 
 def query_vectors(engine: Engine, members: Members) -> Answer:
     """QueryVectors."""
-    top_k = members.needed_number("topK", bounds=limits.TOP_K)
+    top_k = members.needed_number("topK", bounds=limits.TOP_K, open_above=True)
     query = members.vector("queryVector")
     mode = members.text("queryMode", choices=tuple(Mode))
     token = members.text("nextToken", length=limits.QUERY_TOKEN_LENGTH)
@@ -99,7 +99,8 @@ def _query_text(item: Members) -> QueryText:
 def _stored(vector: StoredVector) -> Answer:
     answer: Answer = {"key": vector.key}
     if vector.data is not None:
-        answer["data"] = {"float32": vector.data}
+        # The very numbers, as the service writes them: 0.1 comes back as 0.10000000149011612.
+        answer["data"] = {"float32": vector.data.astype(np.float64)}
     if vector.metadata is not None:
         answer["metadata"] = orjson.Fragment(vector.metadata)
     return answer

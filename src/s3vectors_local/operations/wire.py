@@ -1,5 +1,6 @@
 """Requests by method, path and body; answers by status, headers and body, in the rest-json form of AWS."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from s3vectors_local import limits
 from s3vectors_local.engine import Engine
 from s3vectors_local.errors import (
     InternalServerException,
+    InvalidFilter,
     SerializationException,
     ServiceError,
     StoreError,
@@ -26,6 +28,9 @@ from s3vectors_local.operations.shapes import Members
 
 _log = logging.getLogger(__name__)
 _TAGS_PATH: Final = "/tags/"
+REASON: Final = "x-s3vectors-local-reason"
+"""The header that tells, as a JSON string, what the service keeps to itself."""
+_REASON_LENGTH: Final = 1_000
 
 Operation = Callable[[Engine, Members], dict[str, Any]]
 
@@ -116,7 +121,10 @@ def refusal(error: ServiceError) -> Reply:
     content: dict[str, Any] = {"__type": error.code, "message": str(error)}
     if isinstance(error, ValidationException) and error.fields:
         content["fieldList"] = [{"path": each.path, "message": each.message} for each in error.fields]
-    return _reply(error.status, content, {"x-amzn-errortype": error.code})
+    headers = {"x-amzn-errortype": error.code}
+    if isinstance(error, InvalidFilter):
+        headers[REASON] = json.dumps(error.reason[:_REASON_LENGTH])
+    return _reply(error.status, content, headers)
 
 
 def _oversized() -> ValidationException:
@@ -162,5 +170,7 @@ def _content(body: bytes) -> dict[str, Any]:
 def _reply(status: int, content: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({})) -> Reply:
     present = {name: value for name, value in content.items() if value is not None}
     body = orjson.dumps(present, option=orjson.OPT_SERIALIZE_NUMPY)
-    common = {"content-type": "application/json", "x-amzn-requestid": str(uuid4())}
+    # SDKs read either name; the service is known to send the second.
+    id_ = str(uuid4())
+    common = {"content-type": "application/json", "x-amzn-requestid": id_, "x-amz-request-id": id_}
     return Reply(status, body, {**common, **headers})

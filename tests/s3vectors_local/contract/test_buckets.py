@@ -209,5 +209,6 @@ def test_default_mode(client: Any, bucket: str) -> None:
     client.put_vector_bucket_default_index_mode(vectorBucketName=bucket, defaultIndexMode="ENHANCED")
     call = client.put_vector_bucket_default_index_mode
     assert _refused(call, vectorBucketName=bucket, defaultIndexMode="CLASSIC")[0] == "ValidationException"
+    assert _refused(call, vectorBucketName="absent", defaultIndexMode="CLASSIC")[0] == "NotFoundException"
     assert "enum value set: [CLASSIC, ENHANCED]" in _refused(call, vectorBucketName=bucket, defaultIndexMode="X")[1]
     assert "Member must not be null" in _refused(call, vectorBucketName=bucket)[1]

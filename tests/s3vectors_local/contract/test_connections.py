@@ -63,6 +63,50 @@ def test_half_closed_after_a_request(served: int) -> None:
     assert "vectorBuckets" in content
 
 
+OFFERS = ("h2c", "TLS/1.2", "websocket")
+
+
+@pytest.mark.parametrize("offered", OFFERS)
+@pytest.mark.parametrize("pause", [None, 40, -27, -3], ids=["at once", "in the head", "after the head", "in the body"])
+def test_another_protocol_is_offered(served: int, offered: str, pause: int | None) -> None:
+    """An offer is declined: the request is answered with its body, and what follows is another request."""
+    body = b'{"vectorBucketName":"nope"}'
+    upgrade = f"connection: Upgrade, HTTP2-Settings\r\nupgrade: {offered}\r\nhttp2-settings: AAMAAABk\r\n".encode()
+    sent = b"POST /GetVectorBucket HTTP/1.1\r\nhost: localhost\r\n%bcontent-length: 27\r\n\r\n%b" % (upgrade, body)
+    with _connected(served) as connection:
+        connection.sendall(sent[:pause])
+        time.sleep(0.05)
+        connection.sendall(sent[pause:] + WHOLE if pause else WHOLE)
+        connection.shutdown(socket.SHUT_WR)
+        (first, _, missing), (second, _, listed) = _answers(_to_the_end(connection))
+    assert (first, missing["message"]) == (404, "The specified vector bucket could not be found")
+    assert (second, list(listed)) == (200, ["vectorBuckets"])
+
+
+def test_another_protocol_is_offered_with_chunks(served: int) -> None:
+    """A body in chunks, too; and a second offer on the same connection."""
+    head = b"POST /GetVectorBucket HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: h2c\r\n"
+    sent = head + b"transfer-encoding: chunked\r\n\r\n" + b'1b\r\n{"vectorBucketName":"nope"}\r\n0\r\n\r\n'
+    assert _errors(served, sent + sent + WHOLE, half_close=True) == [(404, "NotFoundException")] * 2 + [(200, None)]
+
+
+def test_what_comes_after_an_offer_is_no_request(engine: Engine, serve: Any) -> None:
+    """A body that reads as a request is not run as one."""
+    create = (
+        b'POST /CreateVectorBucket HTTP/1.1\r\nhost: localhost\r\ncontent-length: 27\r\n\r\n{"vectorBucketName":"evil"}'
+    )
+    head = b"POST /ListVectorBuckets HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: h2c\r\n"
+    with serve(engine) as server:
+        assert _errors(server.port, head + b"content-length: %d\r\n\r\n" % len(create) + create, half_close=True)
+    assert [bucket.name for bucket in engine.list_buckets().items] == ["demo"]
+
+
+def test_a_tunnel_is_not_made(served: int) -> None:
+    """CONNECT is no operation, and ends the connection."""
+    found = _errors(served, b"CONNECT /x HTTP/1.1\r\nhost: localhost\r\n\r\n" + WHOLE)
+    assert found == [(404, "UnknownOperationException")]
+
+
 def test_half_closed_after_several_requests(served: int) -> None:
     """Requests that were sent at once are all answered, in their order."""
     unknown = WHOLE.replace(b"ListVectorBuckets", b"Nope")

@@ -119,8 +119,8 @@ def _parse(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 
 def test_backpressure(engine: Engine, serve: Any, gate: Gate) -> None:
-    """So many in the engine, eight times as many waiting; one more is 429 at once. Those that wait are answered."""
-    with serve(engine, Options(max_concurrency=2)) as server, _waiting(18, server.port) as answers:
+    """So many in the engine, so many waiting; one more is 429 at once. Those that wait are answered."""
+    with serve(engine, Options(max_concurrency=2, max_waiting=16)) as server, _waiting(18, server.port) as answers:
         _until(lambda: _metric(server.port, "s3vectors_requests_waiting") == 16)
         assert _metric(server.port, "s3vectors_requests_in_flight") == 2
         status, headers, body = _request(server.port, *GET_INDEX)
@@ -149,7 +149,7 @@ def test_no_more_than_so_many_in_the_engine(engine: Engine, serve: Any, gate: Ga
 
 def test_retried_by_boto3(engine: Engine, serve: Any, gate: Gate) -> None:
     """A plain boto3 client tries again after a 429, and comes through."""
-    with serve(engine, Options(max_concurrency=1)) as server, _waiting(9, server.port):
+    with serve(engine, Options(max_concurrency=1, max_waiting=8)) as server, _waiting(9, server.port):
         _until(lambda: _metric(server.port, "s3vectors_requests_waiting") == 8)
         client = boto3.client(
             "s3vectors",

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -83,9 +84,19 @@ def test_empty_index(client: Any, index: Address) -> None:
 def test_bounds_of_top_k(client: Any, filled: Address, top_k: int) -> None:
     """TopK goes from 1 to 10,000."""
     message, fields = _refused(client, filled, topK=top_k)
-    phrase = "Value at '/topK' failed to satisfy constraint: Member must be between 1 and 10000, inclusive"
+    rule = "greater than or equal to 1" if top_k < 1 else "between 1 and 10000, inclusive"
+    phrase = f"Value at '/topK' failed to satisfy constraint: Member must be {rule}"
     assert message == f"1 validation error detected. {phrase}"
     assert fields == [{"path": "/topK", "message": phrase}]
+
+
+def test_reason_of_a_malformed_filter(client: Any, filled: Address) -> None:
+    """A header says, as a JSON string, what is wrong with it, whatever characters it holds."""
+    for operator in ("$eg", "$ü\n🙂"):
+        with pytest.raises(ClientError) as caught:
+            _query(client, filled, filter={"color": {operator: "red"}})
+        header = caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-s3vectors-local-reason"]
+        assert json.loads(header) == f"{operator} is not an operator of a key"
 
 
 def test_wrong_dimension(client: Any, filled: Address) -> None:
@@ -102,12 +113,11 @@ def test_no_vector(client: Any, filled: Address) -> None:
 
 
 def test_malformed_filter(client: Any, filled: Address) -> None:
-    """A filter that breaks the grammar, or names a non-filterable key, is refused."""
+    """A filter that breaks the grammar, or names a non-filterable key, is refused in the service's words."""
     for bad in ({}, {"color": "red", "n": 1}, {"n": {"$gt": "1"}}, {"color": {"$eg": "red"}}):
-        message, (field, reason) = _refused(client, filled, filter=bad)
+        message, fields = _refused(client, filled, filter=bad)
         assert message == "Invalid filter"
-        assert field == {"path": "filter", "message": "Invalid filter"}
-        assert reason["path"] == "filter"
+        assert fields == [{"path": "filter", "message": "Invalid filter"}]
     message, fields = _refused(client, filled, filter={"text": "t1"})
     assert message == "Invalid use of non-filterable metadata in filter"
     assert fields == [{"path": "filter", "message": message}]

@@ -52,6 +52,9 @@ def test_missing_resource(client: Any) -> None:
         for arn in (f"{ACCOUNT}absent", f"{ACCOUNT}absent/index/absent", f"{ACCOUNT}absent".replace("0000", "1234")):
             with pytest.raises(client.exceptions.NotFoundException):
                 call(resourceArn=arn, **more)
+        for below, name in (("", "vector bucket"), ("/index/absent", "index")):
+            with pytest.raises(client.exceptions.NotFoundException, match=f"The specified {name} could not be found"):
+                call(resourceArn=f"{ACCOUNT}absent{below}", **more)
         assert _message(call, resourceArn="arn:aws:s3:::bucket", **more) == "Invalid resource ARN"
 
 

@@ -56,11 +56,13 @@ def test_put_replaces_everything(client: Any, index: Address) -> None:
 
 
 def test_values_are_float32(client: Any, index: Address) -> None:
-    """Components come back as the float32 values that were stored, to the bit."""
+    """Components come back as the very numbers that were stored: what they were before, if that was a float32."""
     values = [0.1, 3.4028235e38]
     _put(client, index, ("a", values, None), ("b", [1.5e-45, -0.3], None))
     found = client.get_vectors(**index, keys=["a"], returnData=True)["vectors"][0]["data"]["float32"]
-    assert np.array(found, np.float32).tolist() == np.array(values, np.float32).tolist()
+    assert found == np.array(values, np.float32).tolist() != values
+    listed = client.list_vectors(**index, returnData=True)["vectors"]
+    assert [each["data"]["float32"] for each in listed] == [found, np.array([1.5e-45, -0.3], np.float32).tolist()]
 
 
 @pytest.mark.parametrize("bad", [1e39, 3.40282357e38, -1e300, float("nan"), float("inf")])
@@ -165,8 +167,25 @@ def test_non_filterable_metadata_may_be_long(client: Any, index: Address) -> Non
 def test_delete(client: Any, index: Address) -> None:
     """Deleted keys are gone; absent ones are ignored."""
     _put(client, index, ("a", [1, 2], None), ("b", [1, 2], None))
-    client.delete_vectors(**index, keys=["a", "absent", "a"])
+    client.delete_vectors(**index, keys=["a", "absent"])
     assert client.list_vectors(**index)["vectors"] == [{"key": "b"}]
+
+
+def test_delete_a_key_twice(client: Any, index: Address) -> None:
+    """A request that names a key twice is refused, and nothing is deleted."""
+    _put(client, index, ("a", [1, 2], None), ("b", [1, 2], None))
+    refused = _refused(client.delete_vectors, **index, keys=["b", "a", "b"])
+    assert refused == ("ValidationException", "Request must not contain duplicate keys", [])
+    assert client.list_vectors(**index)["vectors"] == [{"key": "a"}, {"key": "b"}]
+
+
+@pytest.mark.parametrize("call", ["get_vectors", "delete_vectors"])
+def test_keys_of_an_absent_index(client: Any, index: Address, call: str) -> None:
+    """That the index is not there is told before what is wrong with its keys."""
+    keys = ["\u4e2d" * 342, "a", "a"]  # more bytes than a key may have, though not more characters
+    absent = {**index, "indexName": "absent"}
+    assert _refused(getattr(client, call), **absent, keys=keys)[0] == "NotFoundException"
+    assert _refused(getattr(client, call), **index, keys=keys)[0] == "ValidationException"
 
 
 def test_list_returns(client: Any, index: Address) -> None:

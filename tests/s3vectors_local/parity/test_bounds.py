@@ -122,7 +122,9 @@ def _phrases(shape: Shape, value: Any) -> list[str]:
     found = []
     low, high = shape.metadata.get("min", 0), shape.metadata.get("max", TOP_K)
     size, verb = (value, "be") if shape.type_name == "integer" else (len(value), "have length")
-    if not low <= size <= high:
+    if size < low and "max" not in shape.metadata and shape.type_name == "integer":
+        found.append(f"Member must be greater than or equal to {low}")
+    elif not low <= size <= high:
         found.append(f"Member must {verb} between {low} and {high}, inclusive")
     if shape.type_name == "string":
         if "pattern" in shape.metadata and not (shape.name in {"TagKey", "TagValue"} and "#" not in value):

@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
             self.client.put_vectors(**self._address(name), vectors=body)
 
     @precondition(lambda self: self.model)
-    @rule(data=st.data(), keys=st.lists(KEYS, min_size=1, max_size=4))
+    @rule(data=st.data(), keys=st.lists(KEYS, min_size=1, max_size=4, unique=True))
     def delete(self, data: st.DataObject, keys: list[str]) -> None:
         """Delete some keys, there or not."""
         name = data.draw(st.sampled_from(sorted(self.model)))

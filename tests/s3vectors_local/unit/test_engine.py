@@ -45,7 +45,7 @@ def test_count(engine: Engine, vector: Make) -> None:
     engine.put_vectors("demo", "flat", [vector("a", 1, 1), vector("b", 1, 1)])
     engine.put_vectors("demo", "flat", [vector("b", 2, 2), vector("c", 2, 2)])
     assert engine.get_index("demo", "flat").count == 3
-    engine.delete_vectors("demo", "flat", ["a", "a", "absent"])
+    engine.delete_vectors("demo", "flat", ["a", "absent"])
     assert engine.get_index("demo", "flat").count == 2
     assert engine.verify() == []
 
