@@ -34,9 +34,7 @@ _GRACE_SECONDS = 10  # for what is being answered when the end is asked for
     help="JSON file of access keys and their policies; every request must then be signed.",
 )
 @click.option("--allow-host", multiple=True, help="A further name in the Host header, without credentials; repeatable.")
-@click.option(
-    "--max-concurrency", type=click.IntRange(1, 1024), help="Requests at once; 256 more may wait."
-)
+@click.option("--max-concurrency", type=click.IntRange(1, 1024), help="Requests at once; 256 more may wait.")
 @click.option(
     "--readers",
     type=click.IntRange(0, 64),

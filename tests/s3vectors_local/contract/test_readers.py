@@ -210,7 +210,11 @@ def _received(connection: socket.socket, request: bytes) -> tuple[bytes, list[by
         received += connection.recv(65536)
     head, _, body = received.partition(b"\r\n\r\n")
     status, *lines = head.split(b"\r\n")
-    return status, [line.split(b": ")[0] if line.startswith((b"date", b"x-amzn-r", b"x-amz-r")) else line for line in lines], body
+    return (
+        status,
+        [line.split(b": ")[0] if line.startswith((b"date", b"x-amzn-r", b"x-amz-r")) else line for line in lines],
+        body,
+    )
 
 
 @pytest.mark.parametrize("how", ["at once", "in bytes", "slowly", "half closed"])
