@@ -4,7 +4,6 @@ Imported where a server is started only: it needs the server extra.
 """
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,20 +12,25 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from s3vectors_local.errors import RequestTimeoutException, SerializationException
-from s3vectors_local.operations import Reply, refusal
-from s3vectors_local.server import App
+from s3vectors_local.operations import Reply
+from s3vectors_local.server import App, Application
 
 if TYPE_CHECKING:
     from uvicorn._types import HTTPScope
 
 HEAD_SECONDS: Final = 60.0
 """For the head of a request to arrive."""
+HEAD_BYTES: Final = 64 * 1024
+"""Of the head of a request at most."""
+_LARGE: Final = f"The head of a request may have {HEAD_BYTES} bytes at most"
 _ANSWER: Final = b"HTTP/1.1 "
 _CONTINUE: Final = b"HTTP/1.1 100 "
-_IDLE_SECONDS = 75  # longer than clients keep an unused connection, so that they are the ones to close it
+_IDLE_SECONDS: Final = 75  # longer than clients keep an unused connection, so that they are the ones to close it
 
 
-def settings(app: App, *, grace_seconds: int, head_seconds: float = HEAD_SECONDS) -> uvicorn.Config:
+def settings(
+    app: App, *, grace_seconds: int, head_seconds: float = HEAD_SECONDS, idle_seconds: int = _IDLE_SECONDS
+) -> uvicorn.Config:
     """Return how to serve the application; what is being answered at the end has so many seconds."""
     return uvicorn.Config(
         app,
@@ -37,7 +41,7 @@ def settings(app: App, *, grace_seconds: int, head_seconds: float = HEAD_SECONDS
         server_header=False,
         # Else whoever is on this machine could claim to come over TLS.
         proxy_headers=False,
-        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_keep_alive=idle_seconds,
         timeout_graceful_shutdown=grace_seconds,
     )
 
@@ -100,6 +104,10 @@ class OneWrite(asyncio.Transport):
         return self._under.get_extra_info(name, default)
 
 
+class _TooLarge(Exception):
+    """The head of a request is larger than is taken."""
+
+
 class Connection(HttpToolsProtocol):
     """A connection whose client may close its side after a request, and still gets the answer.
 
@@ -109,21 +117,47 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, head_seconds: float = HEAD_SECONDS, **more: Any) -> None:
         """Give the head of each request so many seconds to arrive; how long a body may take is the application's."""
         super().__init__(*args, **more)
+        self._server = cast("Application", self.config.app)
         self._head_seconds = head_seconds
+        self._head_bytes = 0
+        self._unread_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin."""
         self._answers = OneWrite(transport)
         super().connection_made(self._answers)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        """Begin with the head of a request."""
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take some of the path."""
+        self._count(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a line of the head, or one after a body in chunks."""
+        self._count(name, value)
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take some of a body."""
+        self._unread_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Begin a request, but for one that offers another protocol: its parser takes no body from here on."""
+        self._unread_bytes = 0
         if not self._is_offer():
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """End a request, but for one that has not begun."""
+        self._unread_bytes = 0
         if not self._is_offer():
             super().on_message_complete()
 
@@ -135,12 +169,22 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; from the first byte of a head on, time runs."""
         self._unset_keepalive_if_required()
+        self._unread_bytes += len(data)
         try:
             self._parse(data)
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-        if not self._is_in_head():
+        except httptools.HttpParserError as error:
+            large = isinstance(error.__context__, _TooLarge)
+            self.send_400_response(_LARGE if large else "Invalid HTTP request received.")
+        else:
+            self._look_after()
+
+    def _look_after(self) -> None:
+        """Let no head grow or take without end, nor a connection lie there without one."""
+        if self._unread_bytes > HEAD_BYTES:  # inside a line: the parser keeps it until it ends
+            self.send_400_response(_LARGE)
+        elif not self._is_in_head():
             self._stop_timer()
+            self._wait()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(self._head_seconds, self._give_up)
 
@@ -165,7 +209,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or not all of it, as every other error is answered; then close."""
-        self._send(replace(refusal(SerializationException(msg)), close=True))
+        self._send(self._server.refuse(SerializationException(msg)))
 
     def _parse(self, data: bytes) -> None:
         """Take what came; where the parser ends at the head of an offer, another one goes on without the offer."""
@@ -217,7 +261,19 @@ class Connection(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:  # to an earlier request, which comes first
             self._head_timer = self.loop.call_later(self._head_seconds, self._give_up)
         elif self._is_in_head() and not self.transport.is_closing():
-            self._send(replace(refusal(RequestTimeoutException()), close=True))
+            self._send(self._server.refuse(RequestTimeoutException()))
+
+    def _wait(self) -> None:
+        """Close in a while, unless something comes or is being answered."""
+        cycle = self._latest()
+        if self.timeout_keep_alive_task is None and (cycle is None or cycle.response_complete):
+            handler = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, handler)
+
+    def _count(self, *read: bytes) -> None:
+        self._head_bytes += sum(map(len, read))
+        if self._head_bytes > HEAD_BYTES:
+            raise _TooLarge
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

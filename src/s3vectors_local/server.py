@@ -98,6 +98,12 @@ class Application:
         if self._log is not None:
             self._log(event)
 
+    def refuse(self, error: ServiceError) -> Reply:
+        """Return the answer to what is no request, or not all of one; it is counted and logged, and the last one."""
+        reply = replace(refusal(error), close=True)
+        self._tell(None, _Outcome(reply), time.time(), time.perf_counter())
+        return reply
+
     def at_once(self, call: Call, headers: Headers) -> Reply | None:
         """Answer a request that came whole, here and now; None for one that may take long: send it the usual way."""
         if not self._pace.admits(call):
@@ -118,7 +124,7 @@ class Application:
         await _reply(send, outcome.reply, head=call.method == "HEAD")
         self._tell(call, outcome, arrived, started)
 
-    def _tell(self, call: Call, outcome: _Outcome, arrived: float, started: float) -> None:
+    def _tell(self, call: Call | None, outcome: _Outcome, arrived: float, started: float) -> None:
         reply = outcome.reply
         self.note(
             telemetry.Event(
@@ -208,8 +214,10 @@ def _check_encoding(headers: Headers) -> None:
             raise UnsupportedMediaTypeException("The Content-Encoding of a body must be identity")
 
 
-def _title(call: Call) -> str:
+def _title(call: Call | None) -> str:
     """Return what a request is called in logs and metrics: never a text of the client's."""
+    if call is None:
+        return "unknown"
     return call.operation or (call.path if call.path in _PAGES else "unknown")
 
 

@@ -1,12 +1,16 @@
 """What two processes of one server say to each other: messages, and connections with what was read of them."""
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
-_MESSAGE_BYTES: Final = 192 * 1024  # more than a plain query with its head takes
+_MESSAGE_BYTES: Final = 128 * 1024
+"""Of a message at most: systems may refuse one that is as long as their smallest buffers, and cut off what is longer
+than the receiver expects. What was read of a connection may be longer: then it goes in a file in memory."""
+_ELSEWHERE: Final = b"in the second handle"
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
 
 Receive = Callable[[bytes, socket.socket | None], None]
@@ -33,12 +37,18 @@ class Channel:
         asyncio.get_running_loop().add_reader(end.fileno(), self._read)
 
     def send(self, message: bytes, handle: int | None = None) -> bool:
-        """Send a message, and a file handle with it; return False when there is no room for it now, or nobody."""
+        """Send a message, and a file handle with it; return False when there is no room for it now, or nobody.
+
+        Beside a handle the message may have any length.
+        """
         try:
             if handle is None:
                 self._end.send(message)
-            else:
+            elif len(message) <= _MESSAGE_BYTES:
                 socket.send_fds(self._end, [message], [handle])
+            else:
+                with _in_memory(message) as held:
+                    socket.send_fds(self._end, [_ELSEWHERE], [handle, held])
         except OSError:  # full, or closed: then `lost` is called
             return False
         return True
@@ -55,17 +65,35 @@ class Channel:
 
     def _read(self) -> None:
         try:
-            message, handles, _, _ = socket.recv_fds(self._end, _MESSAGE_BYTES, 1)
+            message, handles, flags, _ = socket.recv_fds(self._end, _MESSAGE_BYTES, 2)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            message, handles = b"", []
+            message, handles, flags = b"", [], 0
         if not message:
             self._stop_reading()
             self._lost()
             return
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise AssertionError(f"a message of more than {len(message)} bytes between processes of the server")
+        if len(handles) > 1:
+            with os.fdopen(handles[1], "rb") as held:
+                message = held.read()
         self._receive(message, socket.socket(fileno=handles[0]) if handles else None)
 
     def _stop_reading(self) -> None:
         if self._end.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._end.fileno())
+
+
+@contextmanager
+def _in_memory(message: bytes) -> Iterator[int]:
+    """Give the handle of a file that holds a message, and is gone with its last handle."""
+    handle = os.memfd_create("received", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(handle, "wb", closefd=False) as file:
+            file.write(message)
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)

@@ -31,9 +31,9 @@ class Server:
 
 
 @contextmanager
-def _serving(engine: Engine, options: Options | None = None, *, head_seconds: float = 60) -> Iterator[Server]:
+def _serving(engine: Engine, options: Options | None = None, **seconds: Any) -> Iterator[Server]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(settings(app(engine, options=options), grace_seconds=5, head_seconds=head_seconds))
+    server = uvicorn.Server(settings(app(engine, options=options), grace_seconds=5, **seconds))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

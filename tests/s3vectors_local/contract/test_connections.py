@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from s3vectors_local import limits
 from s3vectors_local.engine import Engine
+from s3vectors_local.server import Options
 
 LIST = b"POST /ListVectorBuckets HTTP/1.1\r\nhost: localhost\r\n"
 WHOLE = LIST + b"content-length: 2\r\n\r\n{}"
@@ -234,6 +235,70 @@ def test_asking_first_for_too_much(served: int) -> None:
 def test_not_http(served: int, sent: bytes) -> None:
     """What is not HTTP/1.1 is an error like the others."""
     assert _errors(served, sent) == [(400, "SerializationException")]
+
+
+LARGE = "The head of a request may have 65536 bytes at most"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        LIST + b"x: " + b"a" * 66_000 + b"\r\n\r\n",
+        LIST + b"x: %b\r\n" % (b"a" * 1_000) * 70 + b"\r\n",
+        b"POST /" + b"a" * 66_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        LIST + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + b"x: %b\r\n" % (b"a" * 1_000) * 70,
+    ],
+    ids=["a long line", "many lines", "a long path", "after a body"],
+)
+def test_large_head(served: int, head: bytes) -> None:
+    """A head is bounded, and so is what may follow a body; less than the bound is taken."""
+    found = _exchange(served, head)
+    assert [(status, content.get("message")) for status, _, content in found][-1] == (400, LARGE)
+    assert _errors(served, LIST + b"x: " + b"a" * 60_000 + b"\r\ncontent-length: 2\r\n\r\n{}", half_close=True) == [
+        (200, None)
+    ]
+
+
+@pytest.mark.parametrize("line", [b"x: ", b"", b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx: "])
+def test_endless_head(served: int, line: bytes) -> None:
+    """A line that never ends is not kept for as long as its sender likes."""
+    with _connected(served) as connection:
+        connection.sendall(LIST + line)
+        sent = _sent_until_refused(connection, b"a" * 10_000, most=100_000_000)
+    assert sent < 20_000_000  # most of it in the buffers of the system
+
+
+def _sent_until_refused(connection: socket.socket, data: bytes, *, most: int) -> int:
+    sent = 0
+    with suppress(OSError):  # nobody reads any more
+        while sent < most:
+            connection.sendall(data)
+            sent += len(data)
+    return sent
+
+
+def test_idle(engine: Engine, serve: Any) -> None:
+    """A connection on which nothing comes, or nothing but ends of lines, is closed in a while; one in use is not."""
+    with serve(engine, idle_seconds=1) as server:
+        for sent in (b"", b"\r\n\r\n"):
+            with _connected(server.port) as connection:
+                connection.sendall(sent)
+                assert _to_the_end(connection) == b""
+        with _connected(server.port) as connection:
+            for _ in range(3):
+                time.sleep(0.6)
+                connection.sendall(WHOLE)
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_is_no_request_is_told(engine: Engine, serve: Any) -> None:
+    """What was refused before it was a request is counted and logged like every other."""
+    seen: list[tuple[str, int, str]] = []
+    options = Options(log=lambda event: seen.append((event.operation, event.status, event.error)))
+    with serve(engine, options, head_seconds=0.2) as server:
+        assert _errors(server.port, b"nonsense\r\n\r\n") == [(400, "SerializationException")]
+        assert _errors(server.port, LIST) == [(408, "RequestTimeoutException")]
+    assert seen == [("unknown", 400, "SerializationException"), ("unknown", 408, "RequestTimeoutException")]
 
 
 def test_http_1_0(served: int) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +98,22 @@ def _nearest(client: Any, vector: list[float], top_k: int = 1, **more: Any) -> l
     return [hit["key"] for hit in found["vectors"]]
 
 
+@contextmanager
+def _stopped(processes: list[int]) -> Iterator[None]:
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
 def test_who_answers(serving: Serving) -> None:
     """While both readers are stopped a plain query waits for them; everything else is answered."""
     client = serving.client()
     _put(client, "a", [1, 0, 0, 0])
-    readers = serving.readers()
-    for reader in readers:
-        os.kill(reader, signal.SIGSTOP)
-    try:
+    with _stopped(serving.readers()):
         assert _nearest(serving.client(), [1, 0, 0, 0], filter={"name": "a"}) == ["a"]
         assert client.list_vectors(**PLACE)["vectors"] == [{"key": "a"}]
         body = json.dumps({**PLACE, "topK": 1, "queryVector": {"float32": [1, 0, 0, 0]}})
@@ -113,9 +121,6 @@ def test_who_answers(serving: Serving) -> None:
             connection.request("POST", "/QueryVectors", body)
             with pytest.raises(TimeoutError):
                 connection.getresponse()
-    finally:
-        for reader in readers:
-            os.kill(reader, signal.SIGCONT)
     assert _nearest(client, [1, 0, 0, 0]) == ["a"]
 
 
@@ -234,6 +239,27 @@ def test_requests_however_they_arrive(serving: Serving, how: str) -> None:
             )
     assert [status for status, _ in _answers(received)] == [200, 200, 200]
     assert [len(content["vectors"]) for _, content in _answers(received) if content] == [0, 1]
+
+
+@pytest.mark.parametrize("count", [130, 260, 500])
+def test_large_writes_between_queries(serving: Serving, count: int) -> None:
+    """A write of any size on a connection that a reader has is answered at once, and whole."""
+    query = _raw("QueryVectors", {"topK": 1, "queryVector": {"float32": [1, 0, 0, 0]}})
+    text = "x" * 900
+    vectors = [
+        {"key": f"{number}", "data": {"float32": [1, 0, 0, 0]}, "metadata": {"text": text}} for number in range(count)
+    ]
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=10) as connection:
+        for request in (query, _raw("PutVectors", {"vectors": vectors})) * 8:
+            with _stopped(serving.readers()):  # else they would take what comes in smaller pieces
+                connection.sendall(request)
+                time.sleep(0.05)
+            received = b""
+            while not received.endswith(b"}"):
+                received += connection.recv(65536)
+            assert [status for status, _ in _answers(received)] == [200]
+    (last,) = serving.client().get_vectors(**PLACE, keys=[f"{count - 1}"], returnMetadata=True)["vectors"]
+    assert last["metadata"] == {"text": text}
 
 
 def _exchanged(connection: socket.socket, request: bytes, how: str, *, last: bool) -> bytes:
