@@ -132,7 +132,7 @@ class DerivedFiles:
             if self._fits(attributes, index):
                 kept |= {self._path(index.id).name, attributes.get("whole", {}).get("file")}
         for path in self._folder.glob("*"):
-            if path.name not in kept:
+            if path.name not in kept and path.is_file():
                 path.unlink(missing_ok=True)
 
     def remove(self, index_id: int) -> None:
@@ -156,7 +156,7 @@ class DerivedFiles:
         """Return what changes whenever the coarse index of an index is saved, None where there is none."""
         try:
             state = self._path(index_id).stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return state.st_ino, state.st_mtime_ns
 

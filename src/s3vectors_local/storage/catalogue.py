@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from s3vectors_local.errors import StoreFailed
 from s3vectors_local.model import Bucket, Encryption, Index, Language, Metric, Mode, NewIndex, TextKey
 from s3vectors_local.storage.codec import id_range
 
@@ -121,6 +122,12 @@ def all_indexes(c: sqlite3.Connection) -> list[Index]:
     return [_index(c, row) for row in c.execute(f"{_INDEX_COLUMNS} ORDER BY indexes.id").fetchall()]
 
 
+def last_index_id(c: sqlite3.Connection) -> int:
+    """Return the highest id that an index ever had, 0 for none."""
+    row = c.execute("SELECT seq FROM sqlite_sequence WHERE name = 'indexes'").fetchone()
+    return int(row[0]) if row else 0
+
+
 def text_keys(c: sqlite3.Connection, index_id: int) -> tuple[TextKey, ...]:
     """Return the searchable keys of an index, in the order they were declared."""
     sql = "SELECT id, key, language, documents, length, filled FROM text_keys WHERE index_id = ? ORDER BY id"
@@ -156,10 +163,20 @@ def _inserted(cursor: sqlite3.Cursor) -> int:
 
 def _bucket(row: tuple[Any, ...]) -> Bucket:
     id_, name, created, sse_type, kms_key_arn, mode, policy = row
-    return Bucket(id_, name, created, Encryption(sse_type, kms_key_arn), Mode(mode), policy)
+    try:
+        return Bucket(id_, name, created, Encryption(sse_type, kms_key_arn), Mode(mode), policy)
+    except (TypeError, ValueError) as error:
+        raise StoreFailed(f"the database is damaged at bucket {name}: {error}") from error
 
 
 def _index(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
+    try:
+        return _decoded(c, row)
+    except (TypeError, ValueError) as error:
+        raise StoreFailed(f"the database is damaged at index {row[1]}/{row[2]}: {error}") from error
+
+
+def _decoded(c: sqlite3.Connection, row: tuple[Any, ...]) -> Index:
     id_, bucket_, name, created, dimension, metric, keys, sse_type, kms_key_arn, mode, *state = row
     generation, slab, slots, count, has_texts = state
     return Index(

@@ -1,5 +1,6 @@
 """Bytes and values: JSON metadata, record ids. Pure."""
 
+import zlib
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -44,6 +45,11 @@ def metadata(text: bytes | None) -> dict[str, Any]:
     """Return what `metadata_bytes` wrote."""
     parsed: dict[str, Any] = orjson.loads(text) if text else {}
     return parsed
+
+
+def checksum(key: str, filterable: bytes | None, other: bytes | None) -> int:
+    """Return the CRC-32 of a record's key and metadata; never 0, which rows have that were written without one."""
+    return zlib.crc32(b"\0".join((key.encode(), filterable or b"", other or b""))) or 1
 
 
 def join(filterable: bytes | None, other: bytes | None) -> bytes:

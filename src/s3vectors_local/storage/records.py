@@ -1,7 +1,7 @@
 """Vectors as records in the database and rows in a slab. Every function works inside the caller's transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from s3vectors_local.storage import codec, slab
 from s3vectors_local.storage.slab import Rows, Slab
 
 Slots = npt.NDArray[np.int64]
+_Described = tuple[str, bytes | None, bytes | None]
+"""A key and metadata, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,12 @@ def put(c: sqlite3.Connection, to: Slab, index: Index, vectors: Sequence[NewVect
         if vector.key not in ids:
             last += 1
             ids[vector.key] = codec.record_id(index.id, last)
-    data = [vector.data for vector in vectors]
+    described = [(vector.key, *_metadata(index, vector)) for vector in vectors]
     # Rows first, and synced: a record that is committed never points to a row that is not on the disk.
-    to.append(index.slots, slab.rows(data, [ids[vector.key] for vector in vectors], dimension=index.dimension))
+    to.append(index.slots, _rows(index, vectors, described, ids))
     c.executemany(
         "INSERT OR REPLACE INTO records (id, index_id, key, filterable, other, slot) VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (ids[vector.key], index.id, vector.key, *_metadata(index, vector), index.slots + number)
-            for number, vector in enumerate(vectors)
-        ],
+        [(ids[each[0]], index.id, *each, index.slots + number) for number, each in enumerate(described)],
     )
     _bury(c, index, known.values())
     sql = "UPDATE indexes SET generation = generation + 1, count = count + ?, slots = ?, last_sequence = ? WHERE id = ?"
@@ -150,6 +149,15 @@ def _places(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> dict[st
     sql = f"SELECT key, id, slot FROM records WHERE index_id = ? AND key IN ({_marks(wanted)})"  # noqa: S608 - marks
     found = {key: _Place(record, slot) for key, record, slot in c.execute(sql, (index.id, *wanted))}
     return {key: found[key] for key in wanted if key in found}
+
+
+def _rows(index: Index, vectors: Sequence[NewVector], described: Sequence[_Described], ids: Mapping[str, int]) -> Rows:
+    return slab.rows(
+        [vector.data for vector in vectors],
+        [ids[vector.key] for vector in vectors],
+        dimension=index.dimension,
+        described=[codec.checksum(*each) for each in described],
+    )
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -151,8 +151,10 @@ def check(connection: sqlite3.Connection) -> None:
 
 def token_secret(connection: sqlite3.Connection) -> bytes:
     """Return the key that page tokens are signed with; it is made once, with the data."""
-    value: bytes = connection.execute("SELECT value FROM settings WHERE name = 'token_secret'").fetchone()[0]
-    return value
+    row = connection.execute("SELECT value FROM settings WHERE name = 'token_secret'").fetchone()
+    if row is None or not isinstance(row[0], bytes):
+        raise StoreError("the database is damaged: it has no key to sign tokens with")
+    return row[0]
 
 
 def identity(connection: sqlite3.Connection) -> str:

@@ -1,13 +1,15 @@
 """Slabs: the float32 rows of one index, one after another, in a file that only grows.
 
 A row is `dimension` float32 and a footer: the id of its record (8 bytes), the length of the vector (float64, 8), the
-CRC-32 of all before it (4) and 4 bytes of zero; all little endian. A row's place is its slot. Rows up to the number of
-slots that the database knows are never written again; what lies behind is left over from a write that did not end, and
-is overwritten. So whoever read that number reads these rows at any later time, without a lock.
+CRC-32 of all before it (4) and that of the record's key and metadata (4; zero for none); all little endian. A row's
+place is its slot. Rows up to the number of slots that the database knows are never written again; what lies behind is
+left over from a write that did not end, and is overwritten. So whoever read that number reads these rows at any later
+time, without a lock.
 """
 
 import mmap
 import os
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,27 +24,29 @@ from s3vectors_local.storage import files
 from s3vectors_local.storage.files import check_writable, sync, sync_folder
 
 Rows = npt.NDArray[Any]
-"""Records with the fields `data` (float32 x dimension), `record` (int64), `norm` (float64) and `crc` (uint32)."""
+"""Records with the fields `data` (float32 x dimension), `record` (int64), `norm` (float64), `crc` and `described`
+(uint32)."""
 
 _ROOM: Final = 64 * 1024  # bytes that a file grows by at least; a quarter of its size beyond
-_SEPARATOR: Final = "-"
+_NAME: Final = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)\.rows", re.ASCII)
 
 
 def row_type(dimension: int) -> np.dtype[Any]:
     """Return the type of a row."""
     return np.dtype(
-        [("data", "<f4", (dimension,)), ("record", "<i8"), ("norm", "<f8"), ("crc", "<u4"), ("zero", "<u4")]
+        [("data", "<f4", (dimension,)), ("record", "<i8"), ("norm", "<f8"), ("crc", "<u4"), ("described", "<u4")]
     )
 
 
-def rows(data: Sequence[Float32], records: Sequence[int], *, dimension: int) -> Rows:
-    """Return rows to append, with their footers."""
+def rows(data: Sequence[Float32], records: Sequence[int], *, dimension: int, described: Sequence[int] = ()) -> Rows:
+    """Return rows to append, with their footers; `described` are checksums of what is not in them."""
     made = np.zeros(len(data), row_type(dimension))
     made["data"] = np.asarray(data, np.float32).reshape(len(data), dimension)
     made["record"] = records
     wide = made["data"].astype(np.float64)
     made["norm"] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     made["crc"] = checksums(made)
+    made["described"] = described or 0
     return made
 
 
@@ -166,23 +170,26 @@ class Slabs:
         """Return a slab of an index, be it there or to be made."""
         if self._folder is None:
             return self._memory.setdefault((index_id, number), MemorySlab(dimension=dimension))
-        return FileSlab(self._folder / f"{index_id}{_SEPARATOR}{number}.rows", dimension=dimension)
+        return FileSlab(self.path(index_id, number), dimension=dimension)
 
-    def keep_only(self, wanted: set[tuple[int, int]]) -> None:
-        """Remove the slabs that no index has: of deleted indexes, and of compactions that are done or did not end."""
-        for key in [key for key in self._memory if key not in wanted]:
-            del self._memory[key]
-        if self._folder is not None and self._folder.is_dir():
-            names = {f"{index_id}{_SEPARATOR}{number}.rows" for index_id, number in wanted}
-            for path in self._folder.glob("*.rows"):
-                if path.name not in names:
-                    path.unlink(missing_ok=True)
+    def found(self) -> list[tuple[int, int]]:
+        """Return the index id and the number of each slab there is in a file."""
+        if self._folder is None:
+            return []
+        names = [_NAME.fullmatch(path.name) for path in self._folder.glob("*.rows") if path.is_file()]
+        return sorted((int(name[1]), int(name[2])) for name in names if name)
+
+    def path(self, index_id: int, number: int) -> Path:
+        """Return the file of a slab. Raises AssertionError for one in memory."""
+        if self._folder is None:
+            raise AssertionError("there are no files")
+        return self._folder / f"{index_id}-{number}.rows"
 
     def remove(self, index_id: int, number: int) -> None:
         """Remove a slab that no index has any more."""
         self._memory.pop((index_id, number), None)
         if self._folder is not None:
-            (self._folder / f"{index_id}{_SEPARATOR}{number}.rows").unlink(missing_ok=True)
+            self.path(index_id, number).unlink(missing_ok=True)
 
 
 def _write(file: int, start: int, data: memoryview) -> None:

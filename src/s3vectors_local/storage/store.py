@@ -15,7 +15,7 @@ from s3vectors_local.errors import (
     StoreFailed,
     StoreMissing,
 )
-from s3vectors_local.storage import catalogue, migration, schema
+from s3vectors_local.storage import catalogue, leftovers, migration, schema
 from s3vectors_local.storage.files import check_writable, sync_folder
 from s3vectors_local.storage.lock import WriterLock
 from s3vectors_local.storage.slab import Slabs
@@ -111,9 +111,10 @@ class Store:
         except sqlite3.DatabaseError as error:
             if not self._is_medium(error):
                 raise
-            if error.sqlite_errorcode & 0xFF in _BUSY_CODES:
+            code = getattr(error, "sqlite_errorcode", 0)  # none where text is not UTF-8
+            if code & 0xFF in _BUSY_CODES:
                 raise ServiceUnavailableException from error
-            if error.sqlite_errorcode in _FULL_CODES:
+            if code in _FULL_CODES:
                 raise ServiceUnavailableException(_FULL) from error
             self._fail(error)
         except OSError as error:
@@ -195,7 +196,7 @@ def _open_writer(folder: Path) -> Store:
     path = folder / FILE_NAME
     try:
         slabs = Slabs(folder / _SLABS)
-        _refuse_others(path)
+        _refuse_others(path, slabs)
         _create(path, slabs)
         return _checked(path, lambda: Store(lambda: _connect(path), slabs, lock=lock))
     except BaseException:
@@ -212,13 +213,15 @@ def _make(folder: Path) -> None:
         sync_folder(folder.parent)
 
 
-def _refuse_others(path: Path) -> None:
+def _refuse_others(path: Path, slabs: Slabs) -> None:
     """Raise StoreError, StoreTooNew before anything is changed."""
-    if not path.exists():
-        return
-    with _probing(path) as probe:
-        if not schema.is_empty(probe):
-            schema.check_owner(probe)
+    if path.exists():
+        with _probing(path) as probe:
+            if not schema.is_empty(probe):
+                schema.check_owner(probe)
+                return
+    with _named(path):
+        leftovers.refuse_without_database(slabs)
 
 
 def _create(path: Path, slabs: Slabs) -> None:
@@ -232,12 +235,18 @@ def _create(path: Path, slabs: Slabs) -> None:
                 schema.create(connection)
             elif schema.is_older(connection):
                 migration.migrate(connection, slabs)
-            slabs.keep_only({(index.id, index.slab) for index in catalogue.all_indexes(connection)})
+            leftovers.remove(connection, slabs)
+            _check_writable(connection, slabs)
             connection.execute("COMMIT")
             # A sync that failed in an earlier process may have left a part of the log in memory only: write it anew.
             with suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA wal_checkpoint")
         sync_folder(path.parent)
+
+
+def _check_writable(connection: sqlite3.Connection, slabs: Slabs) -> None:
+    for index in catalogue.all_indexes(connection):
+        check_writable(slabs.path(index.id, index.slab))
 
 
 def _checked(path: Path, opened: Callable[[], Store]) -> Store:
@@ -260,7 +269,7 @@ def _named(path: Path) -> Iterator[None]:
     """Raise StoreError with the name of the folder in it."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last one for damaged text
         raise StoreError(f"cannot open {path}: {error}") from error
     except StoreError as error:
         error.args = (f"{path.parent}: {error}", *error.args[1:])

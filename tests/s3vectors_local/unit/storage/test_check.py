@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 
 from s3vectors_local.engine import open_engine
-from s3vectors_local.errors import StoreFailed
+from s3vectors_local.errors import StoreError, StoreFailed
 from s3vectors_local.model import NewTextKey
+from s3vectors_local.operations import Call, answer
 from s3vectors_local.storage.slab import FileSlab, rows
 from s3vectors_local.storage.store import FILE_NAME
 
 ROWS = "rows/1-1.rows"
 RECORD = 1 << 40 | 1  # the vector `one` of the fixture
+ONE = "demo/flat one"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def test_damage_is_found(folder: Path, sql: str, sentence: str) -> None:
     ("sql", "sentence"),
     [
         (
-            'UPDATE records SET filterable = \'{"words":"other words"}\'',
+            "UPDATE texts SET terms = 'one two'",
             "a text is not indexed as this release does it",
         ),
         ("DELETE FROM texts", "a searchable key counts wrong"),
@@ -80,13 +83,73 @@ def test_a_flipped_bit_in_a_row_is_found(folder: Path, bit: int) -> None:
         file.seek(bit // 8)
         file.write(bytes([byte ^ 1 << bit % 8]))
     sentence = "is another record's" if bit // 64 == 1 else "has changed since it was written"
-    _finds(folder, f"the row of a record {sentence}: {RECORD}")
+    _finds(folder, f"the row of a record {sentence}: {ONE}")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE records SET filterable = CAST(replace(filterable, '1', '2') AS BLOB)",
+        "UPDATE records SET other = CAST('{\"more\":1}' AS BLOB)",
+        "UPDATE records SET key = 'two'",
+    ],
+)
+def test_changed_metadata_is_found(folder: Path, sql: str) -> None:
+    """Another key, and metadata that is still JSON: the record is named."""
+    _execute(folder, sql)
+    _finds(folder, "the key or the metadata of a record has changed since it was written: demo/flat ")
+
+
+def test_rows_without_a_checksum_of_metadata(folder: Path) -> None:
+    """Rows of an earlier release have none: their metadata is not compared."""
+    with (folder / ROWS).open("r+b") as file:
+        file.seek(2 * 4 + 8 + 8 + 4)
+        file.write(bytes(4))
+    _execute(folder, "UPDATE records SET key = 'two'")
+    with open_engine(folder, read_only=True) as engine:
+        assert engine.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("UPDATE indexes SET metric = 'cosi.e'", "the database is damaged at index demo/flat"),
+        ("UPDATE indexes SET non_filterable = '['", "the database is damaged at index demo/flat"),
+        ("UPDATE indexes SET mode = 'X'", "the database is damaged at index demo/flat"),
+        ("UPDATE buckets SET default_mode = 'X'", None),
+        ("UPDATE records SET key = CAST(x'ff' AS TEXT) WHERE key = 'two'", "Could not decode to UTF-8"),
+        ("UPDATE text_keys SET language = 'xx'", "the database is damaged at index demo/flat"),
+        ("UPDATE postings SET data = x'00'", "the database cannot be read"),
+    ],
+)
+def test_what_cannot_be_decoded_is_a_fault(folder: Path, vector: Any, sql: str, told: str | None) -> None:
+    """Values that nothing can be made of are faults, or errors of the store; nothing else is raised, here or later."""
+    with open_engine(folder) as engine:
+        engine.add_text_keys("demo", "flat", [NewTextKey("words")])
+        engine.put_vectors("demo", "flat", [vector("two", 1, 2, words="one two three")])
+    _execute(folder, sql)
+    with open_engine(folder, read_only=True) as engine:
+        try:
+            found = engine.verify()
+        except StoreFailed as error:
+            found = [str(error)]
+    assert told is None or any(told in fault for fault in found), found
+    with suppress(StoreError), open_engine(folder) as engine:
+        answer(engine, Call("POST", "/ListVectorBuckets"))
+        reply = answer(engine, Call("POST", "/GetVectorBucket", body=b'{"vectorBucketName":"demo"}'))
+        assert reply.status in {200, 500}
+
+
+def test_rows_of_no_index_are_found(folder: Path) -> None:
+    """A file of rows that the database never knew of is told."""
+    (folder / "rows/7-1.rows").write_bytes(b"rows")
+    _finds(folder, "rows/7-1.rows belongs to no index")
 
 
 def test_a_sound_row_of_another_record_is_found(folder: Path) -> None:
     """A row that is whole but belongs to another record is told."""
     FileSlab(folder / ROWS, dimension=2).append(0, rows([np.ones(2, np.float32)], [RECORD + 1], dimension=2))
-    _finds(folder, f"the row of a record is another record's: {RECORD}")
+    _finds(folder, f"the row of a record is another record's: {ONE}")
 
 
 def test_two_records_with_one_row_are_found(folder: Path, vector: Any) -> None:
@@ -94,13 +157,13 @@ def test_two_records_with_one_row_are_found(folder: Path, vector: Any) -> None:
     with open_engine(folder) as engine:
         engine.put_vectors("demo", "flat", [vector("two", 1, 2)])
     _execute(folder, "UPDATE records SET slot = 0")
-    _finds(folder, f"the row of a record is another record's: {RECORD + 1}")
+    _finds(folder, "the row of a record is another record's: demo/flat two")
 
 
 def test_a_missing_file_of_rows_is_found(folder: Path) -> None:
     """A slab that was taken away is told, and a reader of its rows fails with its name."""
     (folder / ROWS).unlink()
-    _finds(folder, "the rows of index 1 are not there")
+    _finds(folder, "the rows of demo/flat are not there")
     with open_engine(folder, read_only=True) as engine, pytest.raises(StoreFailed, match=r"1-1\.rows is missing"):
         engine.get_vectors("demo", "flat", ["one"], data=True)
 
@@ -108,7 +171,7 @@ def test_a_missing_file_of_rows_is_found(folder: Path) -> None:
 def test_a_cut_file_of_rows_is_found(folder: Path) -> None:
     """So is one that was cut."""
     os.truncate(folder / ROWS, 31)
-    _finds(folder, "the rows of index 1 cannot be read: ")
+    _finds(folder, "the rows of demo/flat cannot be read: ")
 
 
 def test_dead_rows_are_no_fault(folder: Path, vector: Any) -> None:

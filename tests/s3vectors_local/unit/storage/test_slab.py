@@ -48,8 +48,9 @@ def _same(found: Rows, *records: int) -> None:
 
 def test_a_row_has_its_length_and_record() -> None:
     """The footer of a row: the record, the length in double precision, a checksum; 24 bytes after the components."""
-    made = slab.rows([np.array([3, 4, 0], np.float32)], [7], dimension=DIMENSION)
-    assert (made["record"][0], made["norm"][0], made["zero"][0]) == (7, 5.0, 0)
+    made = slab.rows([np.array([3, 4, 0], np.float32)], [7], dimension=DIMENSION, described=[8])
+    assert (made["record"][0], made["norm"][0], made["described"][0]) == (7, 5.0, 8)
+    assert slab.rows([np.zeros(3, np.float32)], [7], dimension=DIMENSION)["described"][0] == 0
     assert ROW == 4 * DIMENSION + 24
 
 
@@ -164,22 +165,17 @@ def test_removing_keeps_what_was_read(tmp_path: Path) -> None:
     slabs.remove(7, 1)
 
 
-@pytest.mark.parametrize("kind", ["file", "memory"])
-def test_what_no_index_has_is_removed(tmp_path: Path, kind: str) -> None:
-    """Only the wanted slabs stay, and files that are no slabs."""
-    slabs = Slabs(tmp_path / "rows" if kind == "file" else None)
+def test_the_slabs_that_are_there(tmp_path: Path) -> None:
+    """Those in files are told by their names; what has another name, or is a folder, is none."""
+    slabs = Slabs(tmp_path / "rows")
     slabs.prepare()
-    for key in ((1, 1), (1, 2), (2, 1), (11, 1)):
+    for key in ((11, 1), (1, 2), (1, 1)):
         slabs.slab(*key, dimension=DIMENSION).append(0, _rows(5))
-    if kind == "file":
-        (tmp_path / "rows/notes.txt").touch()
-    slabs.keep_only({(1, 2), (11, 1)})
-    _same(slabs.slab(1, 2, dimension=DIMENSION).read(1), 5)
-    _same(slabs.slab(11, 1, dimension=DIMENSION).read(1), 5)
-    if kind == "file":
-        assert sorted(path.name for path in (tmp_path / "rows").iterdir()) == ["1-2.rows", "11-1.rows", "notes.txt"]
-    else:
-        assert sorted(slabs._memory) == [(1, 2), (11, 1)]
+    for other in ("notes.txt", "1.rows", "01-1.rows", "1-0.rows", "a-1.rows"):
+        (tmp_path / "rows" / other).touch()
+    (tmp_path / "rows/9-1.rows").mkdir()
+    assert slabs.found() == [(1, 1), (1, 2), (11, 1)]
+    assert Slabs(None).found() == []
 
 
 def test_short_writes_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
