@@ -48,6 +48,11 @@ class Account:
     account: str = "000000000000"
     partition: str = "aws"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where no ARN can be made of the parts."""
+        if parse_arn(self.bucket_arn("any")) is None:
+            raise ValueError(f"no ARN can have the region {self.region!r} and the account {self.account!r}")
+
     def arn(self, bucket: str, index: str | None = None) -> Arn:
         """Return the ARN of a bucket, or of an index, of this account."""
         return Arn(self.partition, self.region, self.account, bucket, index)

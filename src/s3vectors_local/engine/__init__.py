@@ -24,10 +24,15 @@ def open_engine(
     """Return an engine over the data in a folder, created where it is missing; None keeps everything in memory.
 
     One engine may write to a folder; any number may read it meanwhile, with `read_only`, also from other processes.
-    Raises StoreLocked, StoreMissing, StoreTooNew, StoreError.
+    Raises StoreLocked, StoreMissing, StoreTooNew, StoreError, ValueError for what is no region or account.
     """
+    owner = names.Account(region=region, account=account)
     store = open_store(path, read_only=read_only)
-    return Engine(store, folder=path, owner=names.Account(region=region, account=account))
+    try:
+        return Engine(store, folder=path, owner=owner)
+    except BaseException:
+        store.close()
+        raise
 
 
 class Engine(Buckets, Indexes, Vectors, Tags):
@@ -42,15 +47,19 @@ class Engine(Buckets, Indexes, Vectors, Tags):
         *,
         folder: Path | None = None,
         clock: Clock = time.time,
+        elapsed: Clock = time.monotonic,
         owner: names.Account = names.Account(),  # noqa: B008 - frozen
     ) -> None:
-        """Own the store, which lies in a folder, or in memory."""
+        """Own the store, which lies in a folder, or in memory.
+
+        `clock` tells the time that things are made at, `elapsed` how long tokens live.
+        """
         with store.read() as c:
             files = None if folder is None else DerivedFiles(folder / FOLDER, schema.identity(c))
             indexes = [] if store.read_only else catalogue.all_indexes(c)
             if files is not None and not store.read_only:
                 files.keep_only({index.id: index for index in indexes})
-        super().__init__(store, Upkeep(store, files, folder), clock=clock, owner=owner)
+        super().__init__(store, Upkeep(store, files, folder), clock=clock, elapsed=elapsed, owner=owner)
         for index in indexes:
             if index.is_building:
                 self._upkeep.notice(index)

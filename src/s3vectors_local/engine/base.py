@@ -18,7 +18,7 @@ Clock = Callable[[], float]
 class Base:
     """The state of an engine."""
 
-    def __init__(self, store: Store, upkeep: Upkeep, *, clock: Clock, owner: names.Account) -> None:
+    def __init__(self, store: Store, upkeep: Upkeep, *, clock: Clock, elapsed: Clock, owner: names.Account) -> None:
         """Own the store."""
         self.owner = owner
         self._store = store
@@ -26,7 +26,7 @@ class Base:
         self._upkeep = upkeep
         self._clock = clock
         self._turns = Turns()
-        self._snapshots = pages.Snapshots(clock)
+        self._snapshots = pages.Snapshots(elapsed)
         with store.read() as c:
             self._tokens = pages.Tokens(schema.token_secret(c))
 

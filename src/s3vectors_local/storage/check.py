@@ -81,6 +81,7 @@ def _file_faults(c: sqlite3.Connection) -> Iterator[str]:
     for (text,) in c.execute(f"PRAGMA integrity_check({_MOST})"):
         if text != "ok":
             yield text
+    catalogue.buckets(c, prefix="", after="", limit=1)  # reads every column, and fails where the schema is another
     for table, row, parent, _ in c.execute("PRAGMA foreign_key_check"):
         yield f"row {row} of {table} refers to a missing row of {parent}"
 

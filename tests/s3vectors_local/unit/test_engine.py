@@ -118,7 +118,7 @@ def test_time_comes_from_the_clock() -> None:
 def test_query_token_expires(vector: Make) -> None:
     """A query's token lives some minutes; then it is refused, and says so."""
     now = [0.0]
-    with Engine(open_store(None), clock=lambda: now[0]) as engine:
+    with Engine(open_store(None), elapsed=lambda: now[0]) as engine:
         engine.create_bucket("demo")
         engine.create_index("demo", NewIndex("flat", 2, Metric.EUCLIDEAN))
         engine.put_vectors("demo", "flat", [vector(f"k{number}", number, 0) for number in range(101)])

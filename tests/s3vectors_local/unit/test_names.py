@@ -1,6 +1,7 @@
 import pytest
 
 from s3vectors_local import names
+from s3vectors_local.engine import open_engine
 from s3vectors_local.errors import ValidationException
 
 OWNER = names.Account(region="eu-west-1", account="123456789012")
@@ -59,3 +60,19 @@ def test_owner() -> None:
     assert other is not None
     assert OWNER.owns(mine)
     assert not OWNER.owns(other)
+
+
+@pytest.mark.parametrize(
+    ("region", "account"),
+    [
+        ("", "000000000000"),
+        ("us east:1", "000000000000"),
+        ("eu-west-1/../x", "000000000000"),
+        ("us-east-1", "12"),
+        ("us-east-1", "a" * 12),
+    ],
+)
+def test_no_account(region: str, account: str) -> None:
+    """What no ARN can hold is refused when an engine is opened, not by its own ARNs later."""
+    with pytest.raises(ValueError, match="no ARN can have"):
+        open_engine(None, region=region, account=account)
