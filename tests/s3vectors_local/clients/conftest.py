@@ -14,9 +14,13 @@ import boto3
 import pytest
 
 FILMS = [
-    {"key": "alien", "data": {"float32": [1, 0.1]}, "metadata": {"genre": "horror", "year": 1979, "stars": ["a", "b"]}},
-    {"key": "psycho", "data": {"float32": [0.8, 0.2]}, "metadata": {"genre": "horror", "year": 1960, "seen": True}},
-    {"key": "up", "data": {"float32": [0.1, 1]}, "metadata": {"genre": "family", "year": 2009, "score": 8.5}},
+    {
+        "key": "alien",
+        "data": {"float32": [1, 0.125]},
+        "metadata": {"genre": "horror", "year": 1979, "stars": ["a", "b"]},
+    },
+    {"key": "psycho", "data": {"float32": [0.75, 0.25]}, "metadata": {"genre": "horror", "year": 1960, "seen": True}},
+    {"key": "up", "data": {"float32": [0.125, 1]}, "metadata": {"genre": "family", "year": 2009, "score": 8.5}},
 ]
 
 

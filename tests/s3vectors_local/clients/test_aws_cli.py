@@ -53,7 +53,7 @@ def test_a_life(aws: Aws, films: list[dict[str, Any]]) -> None:
     )
     assert found["distanceMetric"] == "cosine"
     assert [(each["key"], each["metadata"]) for each in found["vectors"]] == [("alien", films[0]["metadata"])]
-    assert found["vectors"][0]["distance"] == pytest.approx(1 - 1.01**-0.5, abs=1e-6)
+    assert found["vectors"][0]["distance"] == pytest.approx(1 - (1 + 0.125**2) ** -0.5, abs=1e-6)
     assert aws("get-vectors", **index, keys="up", return_data="")["vectors"] == [
         {"key": "up", "data": films[2]["data"]}
     ]

@@ -56,7 +56,7 @@ def test_a_life(send: Send, films: list[dict[str, Any]]) -> None:
     assert shape["indexArn"] == f"{made['vectorBucketArn']}/index/films"
     assert found["distanceMetric"] == "cosine"
     assert [(each["key"], each["metadata"]) for each in found["vectors"]] == [("alien", films[0]["metadata"])]
-    assert found["vectors"][0]["distance"] == pytest.approx(1 - 1.01**-0.5, abs=1e-6)
+    assert found["vectors"][0]["distance"] == pytest.approx(1 - (1 + 0.125**2) ** -0.5, abs=1e-6)
     bare = [{"key": each["key"], "data": each["data"]} for each in films]
     assert [page["vectors"] for page in pages] == [bare[:2], bare[2:]]
     assert left["vectors"] == [{"key": "psycho"}]
@@ -71,7 +71,7 @@ def test_it_parses_times_and_metadata_and_tags(send: Send, plain: Any, bucket: s
     arn = {"resourceArn": f"{bucket_arn}/index/films"}
     *_, described, got, _, tagged, _, untagged = send(
         ("CreateIndex", {**index, "dataType": "float32", "dimension": 1, "distanceMetric": "euclidean"}),
-        ("PutVectors", {**index, "vectors": [{"key": "ключ", "data": {"float32": [0.1]}, "metadata": metadata}]}),
+        ("PutVectors", {**index, "vectors": [{"key": "ключ", "data": {"float32": [0.125]}, "metadata": metadata}]}),
         ("GetIndex", index),
         ("GetVectors", {"indexArn": arn["resourceArn"], "keys": ["ключ"], "returnData": True, "returnMetadata": True}),
         ("TagResource", {**arn, "tags": {"cost centre": "a/b=c"}}),
@@ -80,7 +80,7 @@ def test_it_parses_times_and_metadata_and_tags(send: Send, plain: Any, bucket: s
         ("ListTagsForResource", arn),
     )
     assert described["index"]["creationTime"].endswith("Z")
-    assert got["vectors"] == [{"key": "ключ", "data": {"float32": [0.1]}, "metadata": metadata}]
+    assert got["vectors"] == [{"key": "ключ", "data": {"float32": [0.125]}, "metadata": metadata}]
     assert (tagged["tags"], untagged["tags"]) == ({"cost centre": "a/b=c"}, {})
 
 
