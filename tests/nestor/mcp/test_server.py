@@ -165,11 +165,15 @@ def test_over_http_on_this_machine_alone(library: Path) -> None:
 
         assert anyio.run(run).structured_content["hits"][0]["file"] == "bonobos.jpg"
         port = int(url.split(":")[2].split("/")[0])
-        for header in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+        for header, statuses in (
+            ({"Host": "evil.example"}, {403, 421}),
+            ({"Origin": "https://evil.example"}, {403, 421}),
+            ({"Connection": "Upgrade", "Upgrade": "h2c"}, {200}),  # an offer, as Java's client makes
+        ):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
             kinds = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
             connection.request("POST", "/mcp", json.dumps(HELLO), {**kinds, **header})
-            assert connection.getresponse().status in {403, 421}
+            assert connection.getresponse().status in statuses
             connection.close()
         taken = subprocess.run(
             [PROGRAM, "--home", library, "mcp", "--port", str(port)], capture_output=True, text=True, check=False

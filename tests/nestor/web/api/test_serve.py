@@ -44,6 +44,28 @@ def _over(client: Any, job_id: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize("pause", [False, True])
+def test_another_protocol_is_offered(tmp_path: Path, *, pause: bool) -> None:
+    """An offer of HTTP/2, which Java's client makes by default, changes nothing: the body is read and answered."""
+    body = b'{"query":"test","top_k":0}'
+    offer = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+    head = b"POST /query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n"
+    with serving(tmp_path / "home") as (_, url), socket.create_connection(_address(url), timeout=20) as connection:
+        connection.sendall(head % (offer, len(body)) + (b"" if pause else body))
+        time.sleep(0.1)
+        connection.sendall(
+            (body if pause else b"") + b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        )
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b"top_k is 0" in received
+    assert received.count(b"HTTP/1.1 ") == 2
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
 @pytest.fixture
 def weights() -> None:
     """Skip where the local embedder's weights are not installed."""
