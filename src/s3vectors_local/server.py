@@ -147,7 +147,7 @@ class Application:
             async with self._intake.body(receive) as body:
                 if body is None:
                     return _Outcome(oversized())
-                whole = Call(call.method, call.path, call.query, body, call.secure)
+                whole = replace(call, body=body)
                 page = _PAGES.get(call.path) if call.method in {"GET", "HEAD"} else None
                 if page is not None:
                     return await page(self, whole, headers)
@@ -197,7 +197,18 @@ _PAGES: Final = {"/health": Application._health, "/metrics": Application._show} 
 def _call(scope: Scope) -> Call:
     """Return the head of a request; its body is still to come."""
     path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
-    return Call(scope["method"], path, scope["query_string"].decode("latin-1"), secure=scope["scheme"] == "https")
+    return Call(
+        scope["method"],
+        path,
+        scope["query_string"].decode("latin-1"),
+        secure=scope["scheme"] == "https",
+        source=_source(scope),
+    )
+
+
+def _source(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _is_hopeless(headers: Headers) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from s3vectors_local.iam import patterns
@@ -11,15 +12,41 @@ Facts = Callable[[str], Sequence[str] | None]
 """Gives the values of a condition key, None where the request has none. Names are lower-case up to a slash."""
 Predicate = Callable[[str], bool]
 
-_KEYS: Final = {
+ABSENT: Final = frozenset(
+    {
+        "aws:calledvia",
+        "aws:calledviafirst",
+        "aws:calledvialast",
+        "aws:multifactorauthpresent",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:principalservicename",
+        "aws:resourceorgid",
+        "aws:resourceorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:vpcsourceip",
+    }
+)
+"""Keys that no request here has: it comes through no network of AWS, from no service, and there is no organisation."""
+_KEYS: Final = ABSENT | {
     "aws:principalaccount",
     "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:requestedregion",
+    "aws:resourceaccount",
     "aws:securetransport",
+    "aws:sourceip",
     "aws:tagkeys",
+    "aws:viaawsservice",
     "s3vectors:kmskeyarn",
     "s3vectors:ssetype",
 }
-_TAGS: Final = ("aws:requesttag", "aws:resourcetag", "s3vectors:vectorbuckettag")
+_TAGS: Final = ("aws:principaltag", "aws:requesttag", "aws:resourcetag", "s3vectors:vectorbuckettag")
 _MANY: Final = "aws:tagkeys"
 _IF_EXISTS: Final = "IfExists"
 _ALL, _ANY = "ForAllValues", "ForAnyValue"
@@ -79,7 +106,11 @@ def _condition(operator: str, key: str, values: Any, *, place: str) -> Condition
         raise PolicyFault(place, f"{key} holds several values: use {_ANY} or {_ALL}")
     compile_, negated = _OPERATORS[name]
     wanted = _booleans(values, place=place) if name == "Bool" else texts(values, place=place)
-    return Comparison(folded, tuple(compile_(each) for each in wanted), negated, quantifier, if_exists)
+    try:
+        matches = tuple(compile_(each) for each in wanted)
+    except ValueError as error:
+        raise PolicyFault(place, str(error)) from error
+    return Comparison(folded, matches, negated, quantifier, if_exists)
 
 
 def _key(key: str, *, place: str) -> str:
@@ -124,12 +155,19 @@ def _arn_like(pattern: str) -> Predicate:
     return lambda value: compiled.fullmatch(value) is not None
 
 
+def _in_network(text: str) -> Predicate:
+    network = ip_network(text, strict=False)
+    return lambda value: ip_address(value) in network
+
+
 _OPERATORS: Final[Mapping[str, tuple[Callable[[str], Predicate], bool]]] = {
     "ArnEquals": (_arn_like, False),
     "ArnLike": (_arn_like, False),
     "ArnNotEquals": (_arn_like, True),
     "ArnNotLike": (_arn_like, True),
     "Bool": (_equal_folded, False),
+    "IpAddress": (_in_network, False),
+    "NotIpAddress": (_in_network, True),
     "StringEquals": (_equal, False),
     "StringEqualsIgnoreCase": (_equal_folded, False),
     "StringLike": (_like, False),

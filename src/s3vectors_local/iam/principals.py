@@ -14,6 +14,10 @@ _ARN: Final = re.compile(
 _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 
+_OTHERS: Final = ("Service", "Federated", "CanonicalUser")
+"""Kinds of principals that nobody here is."""
+
+
 class Match(IntEnum):
     """How a principal is named: not, by its account, or itself."""
 
@@ -71,7 +75,12 @@ def parse(value: Any, *, place: str) -> Principals:
     """Return the principals of an element. Raises PolicyFault."""
     if value == "*":
         return Principals(anyone=True)
-    listed = mapping(value, place=place, known=("AWS",))
+    listed = mapping(value, place=place, known=("AWS", *_OTHERS))
+    for kind in _OTHERS:
+        if kind in listed:
+            texts(listed[kind], place=f"{place}.{kind}")
+    if "AWS" not in listed and len(listed):
+        return Principals()
     found = texts(listed.get("AWS"), place=f"{place}.AWS")
     if "*" in found:
         return Principals(anyone=True)

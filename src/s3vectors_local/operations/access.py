@@ -5,29 +5,16 @@ nothing of what exists.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from s3vectors_local import iam, limits, names
 from s3vectors_local.engine import Engine
 from s3vectors_local.errors import AccessDeniedException, NotFoundException, ValidationException
 from s3vectors_local.operations import references
+from s3vectors_local.operations.facts import Asked, Body, Facts, own_bucket
 from s3vectors_local.operations.shapes import Members
 
-Body = Mapping[str, Any]
-
 _SERVICE: Final = "s3vectors"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a caller wants: an operation on a resource, and the members of the request that decide."""
-
-    operation: str
-    body: Body = field(repr=False)
-    """All members, those of the path and of the query string too."""
-    secure: bool = True
-    """Whether nobody on the way could read the request."""
 
 
 def authorise(engine: Engine, who: iam.Caller, asked: Asked) -> None:
@@ -36,7 +23,7 @@ def authorise(engine: Engine, who: iam.Caller, asked: Asked) -> None:
     Raises ValidationException where the request names no resource.
     """
     resource = _RESOURCES[asked.operation](engine, asked)
-    facts = _Facts(engine, who, asked, resource)
+    facts = Facts(engine, who, asked, resource)
     policy = _bucket_policy(engine, resource)
     for action in needed(asked.operation, asked.body):
         request = iam.Request(f"{_SERVICE}:{action}", resource, facts)
@@ -67,7 +54,7 @@ def _decide(who: iam.Caller, request: iam.Request, policy: str | None) -> iam.De
 
 
 def _bucket_policy(engine: Engine, resource: str) -> str | None:
-    bucket = _own_bucket(engine, resource)
+    bucket = own_bucket(engine, resource)
     if bucket is None:
         return None
     try:
@@ -76,70 +63,11 @@ def _bucket_policy(engine: Engine, resource: str) -> str | None:
         return None
 
 
-def _own_bucket(engine: Engine, resource: str) -> str | None:
-    arn = names.parse_arn(resource)
-    return arn.bucket if arn is not None and engine.owner.owns(arn) else None
-
-
 def _sentence(who: iam.Caller, request: iam.Request, decision: iam.Decision) -> str:
     why = f"because no identity-based policy allows the {request.action} action"
     if decision is not iam.Decision.NOT_ALLOWED:
         why = f"with {decision.value}"
     return f"User: {who.arn} is not authorized to perform: {request.action} on resource: {request.resource} {why}"
-
-
-class _Facts:
-    """The condition keys of a request. Tags are read when a condition asks for them."""
-
-    def __init__(self, engine: Engine, who: iam.Caller, asked: Asked, resource: str) -> None:
-        self._engine = engine
-        self._who = who
-        self._asked = asked
-        self._resource = resource
-
-    def __call__(self, key: str) -> Sequence[str] | None:
-        name, slash, tag = key.partition("/")
-        return _tag(self._tags(name), tag) if slash else self._plain(name)
-
-    def _plain(self, name: str) -> Sequence[str] | None:
-        if name == "aws:principalarn":
-            return (self._who.identity.principal,)
-        if name == "aws:principalaccount":
-            return (self._who.identity.account,)
-        if name == "aws:securetransport":
-            return ("true" if self._asked.secure else "false",)
-        if name == "aws:tagkeys":
-            return list(self._request_tags()) or self._asked.body.get("tagKeys")
-        return self._encryption({"s3vectors:ssetype": "sseType", "s3vectors:kmskeyarn": "kmsKeyArn"}[name])
-
-    def _encryption(self, member: str) -> Sequence[str] | None:
-        encryption = self._asked.body.get("encryptionConfiguration")
-        value = encryption.get(member) if isinstance(encryption, dict) else None
-        return (value,) if isinstance(value, str) else None
-
-    def _tags(self, name: str) -> Mapping[str, Any]:
-        if name == "aws:requesttag":
-            return self._request_tags()
-        bucket = _own_bucket(self._engine, self._resource)
-        if bucket is None:
-            return {}
-        of_bucket = name == "s3vectors:vectorbuckettag"
-        try:
-            return self._engine.get_tags(self._engine.owner.bucket_arn(bucket) if of_bucket else self._resource)
-        except NotFoundException:
-            return {}
-
-    def _request_tags(self) -> Mapping[str, Any]:
-        tags = self._asked.body.get("tags")
-        return tags if isinstance(tags, dict) else {}
-
-
-def _tag(tags: Mapping[str, Any], key: str) -> Sequence[str] | None:
-    # The tag of this very key; else one that differs in the case of letters only, as for every condition key.
-    value = tags.get(key)
-    if value is None:
-        value = next((each for name, each in tags.items() if name.casefold() == key.casefold()), None)
-    return (value,) if isinstance(value, str) else None
 
 
 def _everything(_: Engine, __: Asked) -> str:

@@ -24,6 +24,7 @@ from s3vectors_local.errors import (
 )
 from s3vectors_local.iam import Caller
 from s3vectors_local.operations import access, buckets, documents, indexes, tags, vectors
+from s3vectors_local.operations.facts import Asked
 from s3vectors_local.operations.shapes import Members
 
 _log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class Call:
     body: bytes = b""
     secure: bool = True
     """Whether nobody on the way could read it."""
+    source: str = ""
+    """The address that it came from, empty in process."""
 
     @property
     def operation(self) -> str | None:
@@ -140,7 +143,7 @@ def _dispatch(engine: Engine, call: Call, caller: Caller | None) -> dict[str, An
     return _OPERATIONS[asked.operation](engine, Members(asked.body))
 
 
-def _asked(call: Call) -> access.Asked:
+def _asked(call: Call) -> Asked:
     name = call.operation
     if name is None:
         raise UnknownOperationException(f"There is no operation {call.method} {_shown(call.path)}")
@@ -150,7 +153,7 @@ def _asked(call: Call) -> access.Asked:
     if name == "UntagResource":
         pairs = parse_qsl(call.query, keep_blank_values=True)
         members["tagKeys"] = [value for key, value in pairs if key == "tagKeys"] or None
-    return access.Asked(name, members, secure=call.secure)
+    return Asked(name, members, secure=call.secure, source=call.source)
 
 
 def _shown(path: str) -> str:

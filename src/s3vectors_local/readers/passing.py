@@ -109,7 +109,9 @@ class Passing(Connection):
         if request is None:
             return False
         headers, body = request
-        reply = self._at_once(Call("POST", PATH, "", body, self.scheme == "https"), headers)
+        reply = self._at_once(
+            Call("POST", PATH, "", body, self.scheme == "https", self.client[0] if self.client else ""), headers
+        )
         if reply is None:
             return False
         self._held = b""

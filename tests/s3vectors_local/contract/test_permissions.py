@@ -278,6 +278,38 @@ def test_conditions_on_the_principal(engine: Engine, arn: str, principal: str) -
         assert _outcome(client, "get_index", IN_INDEX)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({"StringEquals": {"aws:RequestedRegion": "us-east-1", "aws:ResourceAccount": ACCOUNT}}, 200),
+        ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, 403),
+        ({"Bool": {"aws:ViaAWSService": "false", "aws:PrincipalIsAWSService": "false"}}, 200),
+        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, 403),
+        ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, 200),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, 403),
+        ({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}, 200),
+        ({"StringEquals": {"aws:PrincipalTag/team": "a"}}, 403),
+        ({"Null": {"aws:SourceIp": "true"}}, 200),
+        ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, 403),
+        ({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, 200),
+    ],
+    ids=str,
+)
+def test_conditions_on_where_it_comes_from(engine: Engine, condition: Mapping[str, Any], status: int) -> None:
+    """What a request of this process has, and what none here ever has: that is missing, as IAM counts it."""
+    assert _status(engine, _allow(["GetIndex"], "*", Condition=condition), "get_index", IN_INDEX) == status
+
+
+def test_a_bucket_policy_for_services(engine: Engine) -> None:
+    """A statement about services, or identities of elsewhere, is kept, and is about nobody here."""
+    statement = {"Effect": "Deny", "Action": "s3vectors:*", "Resource": "*"}
+    for whom in ({"Service": "lambda.amazonaws.com"}, {"Federated": "x.example"}, {"CanonicalUser": ["a", "b"]}):
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Principal": whom}]})
+        boto.client(engine).put_vector_bucket_policy(vectorBucketName="demo", policy=policy)
+        assert boto.client(engine).get_vector_bucket_policy(vectorBucketName="demo")["policy"] == policy
+        assert _status(engine, _allow(["GetIndex"], "*"), "get_index", IN_INDEX) == 200
+
+
 @pytest.mark.parametrize("secure", [True, False])
 def test_transport(engine: Engine, secure: bool) -> None:
     """aws:SecureTransport is false over plain HTTP, true in this process."""

@@ -177,6 +177,23 @@ def test_bucket_policy(port: int) -> None:
     assert _refusal(reader.list_vectors, **index)[2] == 403
 
 
+@pytest.mark.parametrize(("network", "allowed"), [("127.0.0.0/8", True), ("10.0.0.0/8", False)])
+def test_the_address_that_a_request_comes_from(port: int, network: str, *, allowed: bool) -> None:
+    """A bucket that may be reached from one network only."""
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3vectors:GetIndex", "Resource": f"{BUCKET}/*"}
+    statement |= {"Condition": {"NotIpAddress": {"aws:SourceIp": network}}}
+    client = _client(port)
+    client.put_vector_bucket_policy(vectorBucketName="demo", policy=json.dumps({"Statement": [statement]}))
+    try:
+        asked = {"vectorBucketName": "demo", "indexName": "flat"}
+        if allowed:
+            assert client.get_index(**asked)["index"]
+        else:
+            assert _refusal(client.get_index, **asked)[0] == "AccessDeniedException"
+    finally:
+        client.delete_vector_bucket_policy(vectorBucketName="demo")
+
+
 def test_plain_http_is_not_secure(port: int) -> None:
     """A policy that asks for TLS refuses what comes over plain HTTP, whatever a header claims."""
     index = {"vectorBucketName": "demo", "indexName": "flat"}

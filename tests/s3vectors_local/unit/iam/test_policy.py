@@ -74,7 +74,7 @@ def test_accepted(document: Any) -> None:
         ({"Statement": _condition("Some:StringEquals", "aws:RequestTag/a", "b")}, "is not an operator known here"),
         ({"Statement": _condition("NullIfExists", "aws:RequestTag/a", "true")}, "is not an operator known here"),
         ({"Statement": _condition("ForAnyValue:Null", "aws:TagKeys", "true")}, "is not an operator known here"),
-        ({"Statement": _condition("StringEquals", "aws:SourceIp", "b")}, "aws:SourceIp is not a condition key"),
+        ({"Statement": _condition("StringEquals", "aws:UserAgent", "b")}, "aws:UserAgent is not a condition key"),
         ({"Statement": _condition("StringEquals", "aws:RequestTag", "b")}, "aws:RequestTag is not a condition key"),
         ({"Statement": _condition("StringEquals", "aws:RequestTag/", "b")}, "is not a condition key"),
         ({"Statement": _condition("StringEquals", "s3vectors:sseType/x", "b")}, "is not a condition key"),
@@ -83,6 +83,7 @@ def test_accepted(document: Any) -> None:
         ({"Statement": _condition("StringEquals", "aws:RequestTag/a", "${x}")}, "policy variable"),
         ({"Statement": _condition("Bool", "aws:SecureTransport", "yes")}, "must be true or false"),
         ({"Statement": _condition("Null", "aws:RequestTag/a", [])}, "must be true or false"),
+        ({"Statement": _condition("IpAddress", "aws:SourceIp", "10.0.0")}, "'10.0.0' does not appear to be an IP"),
         ({"Statement": _condition("Null", "aws:RequestTag/a", [True, 1])}, "must be true or false"),
         ([{"Statement": []}, {"Statement": [1]}], "[1].Statement[0]: must be an object"),
     ],
@@ -96,7 +97,8 @@ def test_refused(document: Any, fault: str) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"Principal": {"Service": "lambda.amazonaws.com"}}, "Principal.Service: is not an element known here"),
+        ({"Principal": {"Services": "lambda.amazonaws.com"}}, "Principal.Services: is not an element known here"),
+        ({"Principal": {"Service": []}}, "Principal.Service: must be a string"),
         ({"Principal": "arn:aws:iam::000000000000:root"}, "Principal: must be an object"),
         ({"Principal": {}}, "Principal.AWS: must be a string"),
         ({"Principal": {"AWS": "arn:aws:iam::000000000000:role/a*"}}, "is not the ARN of a user"),
