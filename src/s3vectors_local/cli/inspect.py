@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from s3vectors_local.cli.options import DAMAGED, UNUSABLE, all_indexes, as_json, data, fail, opened, show
+from s3vectors_local.cli.exits import DAMAGED, UNUSABLE, fail
+from s3vectors_local.cli.options import all_indexes, as_json, data, opened, show
 
 if TYPE_CHECKING:
     from s3vectors_local.engine import Engine
@@ -28,13 +30,8 @@ def inspect(data: Path, as_json: bool) -> None:
 @as_json
 def verify(data: Path, as_json: bool) -> None:
     """Read everything and check that it holds together; also while a server writes. Exit code 1 tells of damage."""
-    from s3vectors_local.errors import StoreFailed
-
     with opened(data, read_only=True) as engine:
-        try:
-            faults = engine.verify()
-        except StoreFailed as error:
-            faults = [str(error)]
+        faults = _faults(engine, data)
     show({"faults": faults}, "\n".join(faults) or "No damage found.", as_json=as_json)
     if faults:
         sys.exit(DAMAGED)
@@ -60,6 +57,30 @@ def compact(data: Path, as_json: bool) -> None:
         engine.vacuum()
     sizes = {"bytes_before": before, "bytes_after": _size(data)}
     show(sizes, "{bytes_before:,} bytes before, {bytes_after:,} after.".format(**sizes), as_json=as_json)
+
+
+def _faults(engine: "Engine", folder: Path) -> list[str]:
+    """Return what is damaged. Raises StoreFailed or PermissionError for what is only out of reach."""
+    from s3vectors_local.cli.unusable import is_damage
+    from s3vectors_local.errors import StoreFailed
+
+    try:
+        faults = engine.verify()
+    except StoreFailed as error:
+        if not is_damage(error):
+            raise
+        return [str(error.__cause__ or error)]
+    if faults:
+        _check_readable(folder)
+    return faults
+
+
+def _check_readable(folder: Path) -> None:
+    """Raise PermissionError for rows that may not be read: the engine takes them for damaged."""
+    rows = folder / "rows"
+    for path in rows.iterdir() if rows.is_dir() else ():
+        with suppress(FileNotFoundError):  # compacted meanwhile
+            path.open("rb").close()
 
 
 def _row(engine: "Engine", index: Any) -> dict[str, Any]:

@@ -1,22 +1,39 @@
-"""What the commands share: options, exit codes, opening the data, printing."""
+"""What the commands share: options, opening the data, printing."""
 
 import json
-import sys
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from s3vectors_local.cli.exits import LOCKED, REFUSED, UNUSABLE, fail
 
 if TYPE_CHECKING:
     from s3vectors_local.engine import Engine
 
-DAMAGED, LOCKED, UNUSABLE, NO_ADDRESS, NO_SERVER, NO_CREDENTIALS, REFUSED = 1, 3, 4, 5, 6, 7, 8
+
+def _folder(_: click.Context, __: click.Parameter, folder: Path) -> Path:
+    """Refuse what is there and can be no folder of data. What is not there is left to the command."""
+    try:
+        os.scandir(folder).close()
+        (folder / "..").stat()  # goes through the folder, which is another right than to list it
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise click.BadParameter(f"{folder} is a link to {folder.readlink()}, which is not there") from None
+    except NotADirectoryError:
+        raise click.BadParameter(f"{folder} is no folder, or lies in none") from None
+    except OSError as error:
+        raise click.BadParameter(f"{folder} cannot be read: {error.strerror}") from error
+    return folder
+
 
 data = click.option(
     "--data",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
+    callback=_folder,
     default=Path(".s3vectors"),
     show_default=True,
     help="Folder of the data.",
@@ -27,16 +44,19 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @contextmanager
 def opened(folder: Path, **options: Any) -> Iterator["Engine"]:
     """Give the engine over a folder; end the program with a word and an exit code where it cannot be used."""
+    from s3vectors_local.cli.unusable import reason
     from s3vectors_local.engine import open_engine
-    from s3vectors_local.errors import ServiceError, StoreError, StoreLocked
+    from s3vectors_local.errors import ServiceError, ServiceUnavailableException, StoreError, StoreLocked
 
     try:
         with open_engine(folder, **options) as engine:
             yield engine
     except StoreLocked as error:
-        fail(error, LOCKED)
-    except StoreError as error:
-        fail(error, UNUSABLE)
+        fail(reason(error, folder), LOCKED)
+    except (StoreError, PermissionError) as error:
+        fail(reason(error, folder), UNUSABLE)
+    except ServiceUnavailableException as error:
+        fail(f"{folder}: {error}", UNUSABLE)
     except ServiceError as error:
         fail(error, REFUSED)
 
@@ -61,9 +81,3 @@ def all_indexes(engine: "Engine") -> Iterator[Any]:
 def show(value: Any, text: str, *, as_json: bool) -> None:
     """Print a value as JSON, or as text."""
     click.echo(json.dumps(value) if as_json else text)
-
-
-def fail(reason: object, code: int) -> NoReturn:
-    """End the program with a word on stderr."""
-    click.echo(f"s3vectors-local: {reason}", err=True)
-    sys.exit(code)

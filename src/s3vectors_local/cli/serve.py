@@ -1,5 +1,6 @@
 """The command `serve`."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s3vectors_local.cli.options import NO_ADDRESS, NO_CREDENTIALS, NO_SERVER, as_json, data, fail, opened, show
+from s3vectors_local.cli.exits import NO_ADDRESS, NO_CREDENTIALS, NO_SERVER, fail
+from s3vectors_local.cli.options import as_json, data, opened, show
 
 if TYPE_CHECKING:
     import socket
@@ -86,6 +88,8 @@ def serve(  # noqa: PLR0917 - as above
         )
     if len(account) != 12 or not (account.isascii() and account.isdigit()):
         raise click.UsageError("--account takes 12 digits")
+    if len(region) > 63 or not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", region):
+        raise click.UsageError("--region takes lower-case letters and digits, with hyphens between, 63 at most")
     keyring = None if credentials is None else _keyring(credentials, region=region, account=account)
     names = frozenset(name.lower() for name in (*allow_host, host))
     with opened(data, region=region, account=account) as engine, _listening(host, port) as listener:

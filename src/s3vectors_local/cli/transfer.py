@@ -1,16 +1,13 @@
 """The commands `export` and `import`: an index as JSON lines."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
 
-from s3vectors_local.cli.options import REFUSED, as_json, data, fail, opened, show
-
-_STREAM = Path("-")
+from s3vectors_local.cli.exits import REFUSED, UNUSABLE, fail
+from s3vectors_local.cli.options import as_json, data, opened, show
+from s3vectors_local.cli.output import STREAMS, writing
 
 
 @click.command(name="export")
@@ -19,8 +16,8 @@ _STREAM = Path("-")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=_STREAM,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+    default=STREAMS[0],
     help="File to write, '-' for standard output.",
 )
 @data
@@ -29,43 +26,69 @@ def export_(bucket: str, index: str, output: Path, data: Path, as_json: bool) ->
     """Write an index as JSON lines: its configuration, then a vector a line. Also while a server writes."""
     from s3vectors_local.transfer import export_index
 
-    with opened(data, read_only=True) as engine, _writing(output) as stream:
+    with opened(data, read_only=True) as engine, writing(output) as stream:
         count = export_index(engine, bucket, index, stream)
-    if output != _STREAM:
+    if output not in STREAMS:
         show({"vectors": count, "file": str(output)}, f"{count:,} vectors written to {output}.", as_json=as_json)
+
+
+def _name(_: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    """Refuse what can be no name of a bucket or an index."""
+    from s3vectors_local import limits, names
+    from s3vectors_local.errors import ValidationException
+
+    if name is None:
+        return None
+    low, high = limits.NAME_LENGTH
+    if not low <= len(name) <= high:
+        raise click.BadParameter(f"{name!r} must have {low} to {high} characters")
+    try:
+        return names.check_bucket_name(name) if option.name == "bucket" else names.check_index_name(name)
+    except ValidationException:
+        raise click.BadParameter(
+            f"{name!r} may only have lower-case letters, digits, hyphens, in an index's name dots; "
+            "first and last comes a letter or digit"
+        ) from None
 
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--bucket", help="Bucket to put it into, if not the one it came from; it is made where it is missing.")
-@click.option("--index", help="Name to give the index, if not the one it had.")
+@click.option(
+    "--bucket",
+    callback=_name,
+    help="Bucket to put it into, if not the one it came from; it is made where it is missing.",
+)
+@click.option("--index", callback=_name, help="Name to give the index, if not the one it had.")
 @data
 @as_json
 def import_(file: Path, bucket: str | None, index: str | None, data: Path, as_json: bool) -> None:
     """Read what `export` wrote. It can be repeated: what is there already is written again. No server may write."""
-    from s3vectors_local.transfer import TransferFault, import_index
+    from s3vectors_local.errors import ServiceUnavailableException
+    from s3vectors_local.transfer import Source, TransferFault
 
-    with opened(data) as engine, click.open_file(str(file), "rb") as stream:
+    with _opened_file(file) as stream:
         try:
-            count = import_index(engine, stream, bucket=bucket, index=index)
+            source = Source(stream)  # before the data: a file that is no export must not make a folder
         except TransferFault as error:
             fail(f"{file}: {error}", REFUSED)
-        engine.settle()
+        with opened(data) as engine:
+            try:
+                count = source.put(engine, bucket, index)
+            except TransferFault as error:
+                fail(f"{file}: {error}{_kept(source.stored)}", REFUSED)
+            except ServiceUnavailableException as error:
+                fail(f"{data}: {error}{_kept(source.stored)}", UNUSABLE)
+            engine.settle()
     show({"vectors": count}, f"{count:,} vectors read from {file}.", as_json=as_json)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[IO[bytes]]:
-    """Give a stream to a file that appears when all is written; what was there before stays if it fails."""
-    if path == _STREAM:
-        yield sys.stdout.buffer
-        return
-    unfinished = path.with_name(f"{path.name}.unfinished")
+def _opened_file(file: Path) -> IO[bytes]:
     try:
-        with unfinished.open("wb") as stream:
-            yield stream
-        unfinished.replace(path)
+        stream: IO[bytes] = click.open_file(str(file), "rb")
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}", REFUSED)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        fail(f"cannot read {file}: {error.strerror}", REFUSED)
+    return stream
+
+
+def _kept(stored: int) -> str:
+    return f". {stored:,} vectors read before that are stored; importing again is safe" if stored else ""

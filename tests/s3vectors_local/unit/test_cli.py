@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from click.testing import CliRunner, Result
 
-from s3vectors_local.cli import main
+from s3vectors_local.cli import cli
 from s3vectors_local.engine import open_engine
 from s3vectors_local.model import NewVector
 from s3vectors_local.storage.store import FILE_NAME
@@ -27,7 +27,7 @@ SERVE = [sys.executable, "-m", "s3vectors_local.cli", "serve", "--port", "0", "-
 
 
 def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 @contextmanager
@@ -74,18 +74,18 @@ def test_inspect_json(folder: Path) -> None:
 def test_export_and_import(folder: Path, tmp_path: Path) -> None:
     """`export` and `import` work on folders; a failed export leaves the file that was there."""
     runner, file = CliRunner(), tmp_path / "flat.jsonl"
-    result = runner.invoke(main, ["export", "demo", "flat", "--data", str(folder), "-o", str(file), "--json"])
+    result = runner.invoke(cli, ["export", "demo", "flat", "--data", str(folder), "-o", str(file), "--json"])
     assert json.loads(result.stdout) == {"vectors": 1, "file": str(file)}
-    shown = runner.invoke(main, ["export", "demo", "flat", "--data", str(folder)])
+    shown = runner.invoke(cli, ["export", "demo", "flat", "--data", str(folder)])
     assert shown.stdout_bytes == file.read_bytes()
     into = ["--data", str(tmp_path / "new")]
-    assert "1 vectors read" in runner.invoke(main, ["import", str(file), "--index", "copy", *into]).stdout
+    assert "1 vectors read" in runner.invoke(cli, ["import", str(file), "--index", "copy", *into]).stdout
     before = file.read_bytes()
-    missing = runner.invoke(main, ["export", "demo", "nope", "--data", str(folder), "-o", str(file)])
+    missing = runner.invoke(cli, ["export", "demo", "nope", "--data", str(folder), "-o", str(file)])
     assert (missing.exit_code, file.read_bytes()) == (8, before)
     assert "could not be found" in missing.stderr
     file.write_bytes(before[:-5])
-    cut = runner.invoke(main, ["import", str(file), *into])
+    cut = runner.invoke(cli, ["import", str(file), *into])
     assert cut.exit_code == 8
     assert "line 3 is not JSON" in cut.stderr
 
@@ -245,8 +245,8 @@ def test_port_in_use(tmp_path: Path) -> None:
 def test_help_is_quick_and_light() -> None:
     """Help imports neither NumPy nor a server nor boto3; every command has some."""
     code = (
-        "import sys\nfrom s3vectors_local.cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom s3vectors_local.cli import main\nsys.argv = ['s3vectors-local', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
         "print([name for name in ('numpy', 'uvicorn', 'botocore', 'sqlite3', 'asyncio') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

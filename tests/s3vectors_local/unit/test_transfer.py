@@ -134,12 +134,13 @@ def test_importing_again(full: Engine) -> None:
 
 
 def test_an_index_that_fits_is_filled(full: Engine) -> None:
-    """An index that is there takes the vectors, whatever else is set; its own vectors stay."""
-    full.create_index("demo", NewIndex("there", 3, Metric.COSINE, ("words", "raw")))
+    """An index that is there takes the vectors, in whatever order its keys are; its own vectors stay."""
+    texts = (NewTextKey("titel", Language.GERMAN), NewTextKey("words"))
+    full.create_index("demo", NewIndex("there", 3, Metric.COSINE, ("words", "raw"), texts=texts))
     full.put_vectors("demo", "there", [NewVector("own", np.ones(3, np.float32))])
     assert _imported(_exported(full), index="there", engine=full) == 3
     assert full.get_index("demo", "there").count == 4
-    assert full.get_index("demo", "there").texts == ()
+    assert full.get_index("demo", "there").texts[0].documents == 1
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,16 @@ def test_an_index_that_fits_is_filled(full: Engine) -> None:
         (NewIndex("there", 4, Metric.COSINE, ("raw", "words")), "with dimension 4, not 3"),
         (NewIndex("there", 3, Metric.EUCLIDEAN, ("raw", "words")), "with distance metric euclidean, not cosine"),
         (NewIndex("there", 3, Metric.COSINE, ("raw",)), r"with non-filterable keys \['raw'\], not \['raw', 'words'\]"),
+        (
+            NewIndex("there", 3, Metric.COSINE, ("raw", "words"), texts=(NewTextKey("words"), NewTextKey("titel"))),
+            r"with text-search keys \['titel', 'words'\], not \['titel \(de\)', 'words'\] as in the file",
+        ),
+        (
+            NewIndex("there", 3, Metric.COSINE, ("raw", "words")),
+            r"with text-search keys \[\], not \['titel \(de\)', 'words'\] as in the file",
+        ),
     ],
-    ids=["dimension", "metric", "keys"],
+    ids=["dimension", "metric", "keys", "language", "texts"],
 )
 def test_an_index_of_another_shape(full: Engine, new: NewIndex, reason: str) -> None:
     """An index that does not fit is left alone."""
