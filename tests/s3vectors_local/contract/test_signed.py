@@ -180,8 +180,8 @@ def test_bucket_policy(port: int) -> None:
 @pytest.mark.parametrize(("network", "allowed"), [("127.0.0.0/8", True), ("10.0.0.0/8", False)])
 def test_the_address_that_a_request_comes_from(port: int, network: str, *, allowed: bool) -> None:
     """A bucket that may be reached from one network only."""
-    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3vectors:GetIndex", "Resource": f"{BUCKET}/*"}
-    statement |= {"Condition": {"NotIpAddress": {"aws:SourceIp": network}}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3vectors:GetIndex", "Resource": f"{BUCKET}/*"}
+    statement = deny | {"Condition": {"NotIpAddress": {"aws:SourceIp": network}}}
     client = _client(port)
     client.put_vector_bucket_policy(vectorBucketName="demo", policy=json.dumps({"Statement": [statement]}))
     try:
