@@ -43,15 +43,6 @@ def _kept_client(region: str, service: str) -> Any:
     return boto_client_for(region=region, service=service)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests in one worker: each would deploy once more."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("system"))
-
-
 class _NoPause:
     """In place of `time` where moto waits before a retry."""
 

@@ -151,6 +151,8 @@ def test_deleted_keys_are_gone_and_absent_ones_ignored(ready: S3Vectors) -> None
     ready.delete(4, [*(str(number) for number in range(1, 1_100)), "absent"])
     assert list(ready.keys(4)) == ["0"]
     ready.delete(4, [])
+    ready.delete(4, ["0", "absent", "0"])  # the service refuses a request that names a key twice
+    assert list(ready.keys(4)) == []
 
 
 def test_a_query_reads_every_page(ready: S3Vectors, unit_rows: Callable[..., Any]) -> None:

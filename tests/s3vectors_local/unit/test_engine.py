@@ -1,6 +1,8 @@
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,13 @@ from s3vectors_local.errors import (
     AccessDeniedException,
     InvalidRecord,
     ServiceQuotaExceededException,
+    StoreError,
     StoreFailed,
     ValidationException,
 )
 from s3vectors_local.model import Metric, Mode, NewIndex, NewVector, Query
 from s3vectors_local.storage import open_store
+from s3vectors_local.storage.store import FILE_NAME
 
 Make = Callable[..., NewVector]
 
@@ -107,6 +111,15 @@ def test_quotas(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         engine.create_bucket("second")
     with pytest.raises(ServiceQuotaExceededException):
         engine.create_index("demo", NewIndex("second", 2, Metric.COSINE))
+
+
+def test_what_fails_to_open_is_free_again(folder: Path) -> None:
+    """An engine that cannot be made of what is there leaves no lock behind."""
+    with closing(sqlite3.connect(folder / FILE_NAME)) as connection, connection:
+        connection.execute("DELETE FROM settings")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="the database is damaged: it has no key to sign tokens with"):
+            open_engine(folder)
 
 
 def test_time_comes_from_the_clock() -> None:

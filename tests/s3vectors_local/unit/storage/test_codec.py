@@ -1,3 +1,6 @@
+import zlib
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,14 @@ def test_metadata(metadata: dict[str, object], more: set[str]) -> None:
     parts = codec.split(metadata, non_filterable=more | set(list(metadata)[::2]))
     joined = codec.join(*map(codec.metadata_bytes, parts))
     assert codec.metadata(joined) == metadata
+
+
+def test_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key and both parts of the metadata count, and where each ends; zero is no checksum."""
+    described = [("a", None, None), ("b", None, None), ("a", b"{}", None), ("a", None, b"{}"), ("a{}", None, None)]
+    assert len({codec.checksum(*each) for each in described}) == len(described)
+    monkeypatch.setattr(zlib, "crc32", lambda _: 0)
+    assert codec.checksum("a", None, None) == 1
 
 
 @given(st.integers(1, 2**22), st.integers(1, 2**40 - 1))

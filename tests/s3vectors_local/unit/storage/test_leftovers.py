@@ -102,11 +102,3 @@ def test_a_damaged_database(folder: Path) -> None:
     content[-2_000:] = os.urandom(2_000)  # of the last page
     (folder / FILE_NAME).write_bytes(content)
     _refused(folder, "damaged|malformed")
-
-
-def test_rows_that_may_not_be_written(folder: Path) -> None:
-    """Rows that belong to somebody else are told at the start, not by the first write."""
-    if os.geteuid() == 0:
-        pytest.skip("root may write to everything")
-    (folder / ROWS).chmod(0o444)
-    _refused(folder, r"1-1\.rows")

@@ -121,7 +121,9 @@ def test_folder_that_may_not_be_written(open_folder: Path) -> None:
     assert list(open_folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "mode"), [(FILE_NAME, 0o444), ("rows", 0o555), ("writer.lock", 0o444)])
+@pytest.mark.parametrize(
+    ("name", "mode"), [(FILE_NAME, 0o444), ("rows", 0o555), ("rows/1-1.rows", 0o444), ("writer.lock", 0o444)]
+)
 def test_file_that_may_not_be_written(open_folder: Path, vector: Any, name: str, mode: int) -> None:
     """A file without the right to write is refused with a name and a reason at the start; what is in it stays."""
     open_folder.chmod(0o777)
