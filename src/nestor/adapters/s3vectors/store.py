@@ -71,7 +71,7 @@ class S3Vectors:
 
     def delete(self, dimension: int, keys: Sequence[str]) -> None:
         """Remove the keys; absent ones are ignored."""
-        for some in chunks(list(dict.fromkeys(keys))):  # the service refuses a request with a key twice
+        for some in chunks(keys):
             self._calls("delete_vectors", **self._index(dimension), keys=some)
 
     def query(self, dimension: int, embedding: Embedding, *, top_k: int, where: Filter | None = None) -> list[Hit]:
