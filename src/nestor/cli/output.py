@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 T = TypeVar("T")
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}")
 
 _HIT_FIELDS = (
     "modality",
@@ -41,7 +42,12 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def say(words: str) -> None:
     """Say something to a person, on stderr."""
-    click.echo(words, err=True)
+    click.echo("\n".join(map(harmless, words.split("\n"))), err=True)
+
+
+def harmless(text: str) -> str:
+    """Return the text on one line, without what a terminal would obey: whoever wrote a file chose its name and text."""
+    return text.translate(_CONTROLS)
 
 
 def hit_document(hit: Hit) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def name_of(hit: Hit, room: int = 200) -> str:
 
 def excerpt(hit: Hit, width: int) -> str:
     """Return the beginning of the hit's text on one line, at most `width` characters."""
-    text = " ".join(str(hit.metadata.get("text", "")).split())
+    text = harmless(" ".join(str(hit.metadata.get("text", "")).split()))
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
@@ -92,6 +98,7 @@ def width() -> int:
 
 def shorten(text: str, room: int) -> str:
     """Return the text in at most `room` characters, the middle left out: both ends of a file name tell something."""
+    text = harmless(text)
     if len(text) <= room:
         return text
     tail = (room - 1) * 2 // 3

@@ -61,7 +61,8 @@ def _load(source: Source, options: ReadOptions) -> tuple[bytes, list[str], tuple
                 picture = jpeg(ImageOps.exif_transpose(image), side=options.image_side)
                 return picture, list(_written(image)), _left_out(image)
         except Image.DecompressionBombError as error:
-            raise refused(source.path, "oversized", f"{error}. Scale it down.") from error
+            limit = f"it has far more pixels than the {options.max_pixels:,} of max_pixels. Scale it down."
+            raise refused(source.path, "oversized", limit) from error
         except UnidentifiedImageError as error:
             raise refused(
                 source.path, "broken", f"{source.kind.name} begins here, but it is damaged or cut off. Save it again."

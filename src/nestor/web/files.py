@@ -19,7 +19,7 @@ from nestor.moments import path_of
 from nestor.refusals import Refused
 
 _CHUNK = 256 << 10
-_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*")
+_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*")
 _SHOWN: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"})
 """Pictures that browsers show and that hold no script; SVG does."""
 _SANDBOX: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'; sandbox"
