@@ -1,10 +1,10 @@
 """Whether what is stored is whole and can be searched, and how to mend what is not; nothing is changed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nestor.domain import DIMENSIONS, Manifest, Status
+from nestor.domain import DIMENSIONS, FULL_DIMENSION, Manifest, Status
 from nestor.errors import VectorsDenied
 from nestor.ports import Manifests, Vectors
 
@@ -103,30 +103,38 @@ class Doctor:
         except VectorsDenied as error:
             return Health(("permissions",), (_denied("s3vectors:GetIndex", "the bucket", str(error)),))
         there = [state for state in states if state.there]
-        findings += [finding for state in states for finding in self._index(state)]
-        checks.append("permissions")
         sound = [state for state in there if not state.faults]  # others refuse the question itself
         lacking = [_denied(*each) for state in sound for each in self._lacking(state, writing=writing)]
+        manifests = list(self._manifests.all())
+        filled = not lacking and self._filled(states)
+        findings += [_missing(state, manifests, filled=filled) for state in states if not state.there]
+        findings += [finding for state in there for finding in self._index(state)]
+        checks.append("permissions")
         findings += lacking
         checks.append("assets")
-        manifests = list(self._manifests.all())
         findings += self._unfinished(manifests)
         if lacking:
             return Health(tuple(checks), tuple(findings))
         checks += ["counts", "orphans"]
         keys = _Keys(len(there))
         counts = {state.dimension: keys.add(at, self._vectors.keys(state.dimension)) for at, state in enumerate(there)}
-        findings += _compared(manifests, keys, [state.name for state in there])
+        empty = [state for state in there if filled and not counts[state.dimension]]
+        findings += map(_empty, empty)
+        findings += _compared(
+            manifests, keys, [state.name for state in there], empty={there.index(each) for each in empty}
+        )
         return Health(tuple(checks), tuple(findings), counts)
+
+    def _filled(self, states: Sequence[IndexLike]) -> bool:
+        """Say whether the index that the others are made from is there and holds something."""
+        there = any(state.there and state.dimension == FULL_DIMENSION for state in states)
+        return there and next(iter(self._vectors.keys(FULL_DIMENSION)), None) is not None
 
     def _lacking(self, state: IndexLike, *, writing: bool) -> Iterator[tuple[str, str, str]]:
         for action, words in self._inspects.denied(state.dimension, writing=writing):
             yield action, state.name, words
 
     def _index(self, state: IndexLike) -> Iterator[Finding]:
-        if not state.there:
-            yield Finding("indexes", f"There is no index {state.name}.", "Run `nestor setup`.")
-            return
         for fault in state.faults:
             yield Finding(
                 "indexes",
@@ -178,6 +186,28 @@ class _Keys:
             self.assets.setdefault(name, [0] * self._indexes)[at] |= 1 << int(number)
         return count
 
+    def differ(self, asset: str, *, besides: Container[int]) -> bool:
+        """Say whether the indexes, besides these, hold different segments of the asset."""
+        return len({mask for at, mask in enumerate(self.assets.get(asset, ())) if at not in besides}) > 1
+
+
+def _missing(state: IndexLike, manifests: Sequence[Manifest], *, filled: bool) -> Finding:
+    what = f"There is no index {state.name}."
+    if not filled or state.dimension == FULL_DIMENSION:
+        return Finding("indexes", what, "Run `nestor setup`.")
+    # `nestor reindex --drop` leaves no manifest that names the size.
+    dropped = bool(manifests) and not any(state.dimension in each.dimensions for each in manifests)
+    mend = f"Run `nestor reindex --add {state.dimension}`, which embeds nothing again."
+    return Finding("indexes", f"{what[:-1]}: it was dropped." if dropped else what, mend, wrong=not dropped)
+
+
+def _empty(state: IndexLike) -> Finding:
+    return Finding(
+        "counts",
+        f"The index {state.name} is empty beside that of {FULL_DIMENSION} components: whoever asks it finds nothing.",
+        f"Run `nestor reindex --add {state.dimension}` to fill it, or `--drop {state.dimension}` to do without it.",
+    )
+
 
 def _denied(action: str, where: str, words: str) -> Finding:
     return Finding(
@@ -187,7 +217,10 @@ def _denied(action: str, where: str, words: str) -> Finding:
     )
 
 
-def _compared(manifests: Sequence[Manifest], keys: _Keys, indexes: Sequence[str]) -> Iterator[Finding]:
+def _compared(
+    manifests: Sequence[Manifest], keys: _Keys, indexes: Sequence[str], *, empty: Container[int]
+) -> Iterator[Finding]:
+    """Yield in what manifests and keys differ; the empty ones of these indexes are told already."""
     known = {manifest.object_id for manifest in manifests}
     orphans = sorted(keys.assets.keys() - known)
     if orphans:
@@ -204,9 +237,9 @@ def _compared(manifests: Sequence[Manifest], keys: _Keys, indexes: Sequence[str]
         mend = "Something else writes into this bucket: give it one of its own."
         yield Finding("orphans", f"{len(keys.strange):,} keys are not Nestor's: {named}.", mend)
     stored = [manifest for manifest in manifests if manifest.status is Status.STORED]
-    empty = [each for each in stored if each.segments and not any(keys.assets.get(each.object_id, ()))]
-    yield from _lost("manifests without a single key", empty, check="orphans")
-    uneven = [each for each in stored if len(set(keys.assets.get(each.object_id, ()))) > 1]
+    bare = [each for each in stored if each.segments and not any(keys.assets.get(each.object_id, ()))]
+    yield from _lost("manifests without a single key", bare, check="orphans")
+    uneven = [each for each in stored if keys.differ(each.object_id, besides=empty)]
     yield from _lost("assets whose segments are not the same at every size", uneven, check="counts")
     beyond = [each for each in stored if any(mask >> each.segments for mask in keys.assets.get(each.object_id, ()))]
     yield from _lost("assets with keys beyond their last segment", beyond, check="orphans")

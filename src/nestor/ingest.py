@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nestor import media
 from nestor.domain import DIMENSIONS, Embedding, Manifest, Reading, Status, file_uri, object_id
-from nestor.errors import EmbeddingFailed, SegmentsRefused, UnreadableFile
+from nestor.errors import NestorError, SegmentsRefused, UnreadableFile
 from nestor.metadata import readable
 from nestor.nesting import nest
 from nestor.outcome import Failure, Labels, Outcome
@@ -82,8 +82,8 @@ class Ingest:
 
         A file that cannot be read, or whose every segment the embedder refuses, becomes a failure and the rest go on;
         what an earlier run stored of it stays. One with some segments refused is stored without these, and its warnings
-        say which and why. Raises EmbedderMismatch before anything is read, EmbeddingFailed (EmbedderUnavailable) and
-        VectorsError when the work cannot go on: run again to complete it.
+        say which and why. Raises EmbedderMismatch before anything is read; EmbeddingFailed, VectorsError and
+        HomeUnusable when the work cannot go on, after what is stored by then: run again to complete it.
         """
         labels = labels or Labels()
         options = options or media.ReadOptions()
@@ -115,15 +115,14 @@ class Ingest:
                     if _is_full(batch, since=begun):
                         storing.append(thread.submit(self._store, batch, self._embed(batch)))
                         batch, begun = [], time.monotonic()
-                    while len(storing) > 1:
-                        ready += storing.popleft().result()
-                    yield from _drain(ready)
+                    yield from _told(storing, ready, leave=1)
                 if batch:
                     storing.append(thread.submit(self._store, batch, self._embed(batch)))
-            except EmbeddingFailed:
-                yield from _told(storing, ready)  # what is stored by now is told of before the run ends
+                yield from _told(storing, ready)
+            except NestorError:
+                # What is stored by now is told of before the run ends.
+                yield from _told(deque(each for each in storing if each.exception() is None), ready)
                 raise
-            yield from _told(storing, ready)
 
     def _embed(self, batch: Sequence[_Read]) -> _Embeddings:
         try:
@@ -205,15 +204,12 @@ def _is_full(batch: Sequence[_Read], *, since: float) -> bool:
     return full or (bool(lengths) and time.monotonic() - since > BATCH_SECONDS)
 
 
-def _told(storing: "deque[Future[list[Outcome]]]", ready: list[Outcome]) -> Iterator[Outcome]:
-    while storing:
+def _told(storing: "deque[Future[list[Outcome]]]", ready: list[Outcome], *, leave: int = 0) -> Iterator[Outcome]:
+    """Wait until at most `leave` batches are being stored, and yield what is ready. Raises what storing one raised."""
+    while len(storing) > leave:
         ready += storing.popleft().result()
-    yield from _drain(ready)
-
-
-def _drain(outcomes: list[Outcome]) -> Iterator[Outcome]:
-    while outcomes:
-        yield outcomes.pop(0)
+    while ready:
+        yield ready.pop(0)
 
 
 def _unchanged(before: Manifest, after: Manifest) -> bool:

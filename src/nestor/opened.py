@@ -9,7 +9,7 @@ from typing import Any
 
 from nestor import media
 from nestor.domain import DIMENSIONS, FULL_DIMENSION, Filter, Manifest, file_uri
-from nestor.errors import InvalidInput
+from nestor.errors import HomeUnusable, InvalidInput
 from nestor.moments import Moment, described, moment
 from nestor.outcome import Labels, Outcome, Report
 from nestor.ports import Embedder
@@ -33,8 +33,8 @@ def open_library(
     """Give the library of that home, else of $NESTOR_HOME or ~/.nestor; the environment decides the rest as usual.
 
     `embedder` is `local`, `nova` or one of your own. One process may write at a time; with `read_only` any number look
-    meanwhile, and see what is written. Raises HomeBusy when another one writes, InvalidInput when there is nothing to
-    read.
+    meanwhile, and see what is written. Raises HomeBusy when another one writes, HomeUnusable, InvalidInput when there
+    is nothing to read.
     """
     settings = Settings.from_environment(home=None if home is None else Path(home))
     own = None if isinstance(embedder, str) else embedder
@@ -48,10 +48,17 @@ def open_library(
 def opened(settings: Settings, *, read_only: bool, embedder: Embedder | None = None) -> "Iterator[OpenLibrary]":
     """Give the library of these settings. Raises as `open_library` does."""
     # To look at what is not there yet would make it, and hold it as its writer.
-    if read_only and settings.vectors == "embedded" and not (settings.home / "vectors").is_dir():
+    if read_only and settings.vectors == "embedded" and not _was_filled(settings.home):
         raise InvalidInput(f"Nothing was ingested in {settings.home} yet: run `nestor ingest PATH` first.")
     with Nestor(settings, read_only=read_only, embedder=embedder) as nestor:
         yield OpenLibrary(nestor, read_only=read_only)
+
+
+def _was_filled(home: Path) -> bool:
+    try:
+        return (home / "vectors").is_dir()
+    except OSError as error:
+        raise HomeUnusable(f"Cannot use {home}: {error.strerror}.") from error
 
 
 class OpenLibrary:
@@ -70,24 +77,29 @@ class OpenLibrary:
 
     def ingest(
         self,
-        paths: Iterable[str | os.PathLike[str]],
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
         collection: str = "",
-        tags: Sequence[str] = (),
+        tags: str | Sequence[str] = (),
         jobs: int = 1,
         told: Callable[[Outcome], None] | None = None,
         **options: Any,
     ) -> Report:
         """Embed files and folders, keep them, and return what was done; what is unchanged is skipped.
 
+        One path or one tag may stand without a list around it. The home is left out of folders.
+
         `told` is called for each file as soon as it is durable. `jobs` processes read; `options` are those of
         ReadOptions, such as segment_seconds. A file that cannot be read is among the report's failures, and the rest go
-        on. After any other error the same call again does the rest.
+        on. After any other error the same call again does the rest. Raises InvalidInput for an empty path, and for the
+        home itself.
         """
         self._check_writable()
-        labels, report = Labels(collection, tuple(tags)), Report()
+        named = [paths] if isinstance(paths, str | os.PathLike) else paths
+        labels, report = Labels(collection, (tags,) if isinstance(tags, str) else tuple(tags)), Report()
+        files = media.discover(named, home=self._nestor.settings.home)
         read_options = self._nestor.read_options(**options)
-        for outcome in self._nestor.ingest.run(media.discover(paths), labels=labels, options=read_options, jobs=jobs):
+        for outcome in self._nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs):
             report.add(outcome)
             if told is not None:
                 told(outcome)

@@ -1,15 +1,16 @@
 """Questions in, hits out, at any of the four sizes."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nestor import media
 from nestor.domain import DIMENSIONS, FULL_DIMENSION, Embedding, Filter, Hit, Modality, Reading
 from nestor.errors import EmbedderMismatch, InvalidInput, UnreadableFile
 from nestor.ports import Embedder, Spent, Vectors
-from nestor.strategies.base import Asked, Strategy
+from nestor.strategies.base import Asked, Strategy, check_dimension
 from nestor.strategies.direct import Direct
 
 
@@ -41,15 +42,42 @@ class Found:
         return {stage: round(ms, 3) for stage, ms in stages.items()}
 
 
-@dataclass(frozen=True, slots=True)
 class Question:
-    """A question, embedded once and asked at any size."""
+    """A question, embedded when an index is first asked, once for all sizes: one that is refused costs nothing.
 
-    embedding: Embedding
-    """Shape (3072,)."""
-    embed_ms: float
-    words: str | None = None
-    """As they were typed; None when a file asks."""
+    Threads may share it.
+    """
+
+    def __init__(
+        self,
+        embed: Callable[[], Embedding],
+        *,
+        words: str | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Embed by this, later; `words` as they were typed, None when a file asks."""
+        self.words = words
+        self._made: Callable[[], Embedding] | tuple[Embedding, float] = embed
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    @property
+    def embedding(self) -> Embedding:
+        """Shape (3072,). Raises EmbeddingFailed the first time, and again until it succeeds."""
+        return self._once()[0]
+
+    @property
+    def embed_ms(self) -> float:
+        """What embedding it took; raises as `embedding` does."""
+        return self._once()[1]
+
+    def _once(self) -> tuple[Embedding, float]:
+        with self._lock:
+            if callable(self._made):
+                started = self._clock()
+                embedding = self._made()
+                self._made = embedding, (self._clock() - started) * 1000  # what was read of a file is let go of
+            return self._made
 
 
 def agreement(found: Found, reference: Found) -> float:
@@ -78,24 +106,34 @@ class Search:
         self._clock = clock
 
     def words(self, query: str) -> Question:
-        """Embed words. Raises InvalidInput when there are none, EmbeddingFailed."""
+        """Return words as a question. Raises InvalidInput when there are none."""
         if not query.strip():
             raise InvalidInput("The query is empty: say in some words what to look for.")
-        return replace(self._timed(lambda: self._embedder.embed_text_query(query)), words=query)
+        return Question(lambda: self._embedder.embed_text_query(query), words=query, clock=self._clock)
 
     def file(self, path: Path, options: media.ReadOptions | None = None) -> Question:
-        """Embed what a file holds, as a question. Raises UnreadableFile, EmbeddingFailed."""
+        """Return what a file holds, as a question. Raises UnreadableFile."""
         return self._reading(_read(path, options))
 
     def image(self, path: Path, options: media.ReadOptions | None = None) -> Question:
-        """Embed a picture, as a question. Raises InvalidInput when it is none, UnreadableFile, EmbeddingFailed."""
+        """Return a picture, as a question. Raises InvalidInput when it is none, UnreadableFile."""
         reading = _read(path, options)
         if reading.modality is not Modality.IMAGE:
             raise InvalidInput(f"{path} is no picture but {reading.content_type}: use --file for other kinds.")
         return self._reading(reading)
 
     def _reading(self, reading: Reading) -> Question:
-        return self._timed(lambda: self._embedder.embed_segments_query(reading.segments))
+        return Question(lambda: self._embedder.embed_segments_query(reading.segments), clock=self._clock)
+
+    def sizes(self) -> tuple[int, ...]:
+        """Return the sizes that have an index, smallest first."""
+        return tuple(size for size in DIMENSIONS if self._vectors.embedder(size) is not None)
+
+    def check(self, strategy: Strategy | None = None, *, dimension: int = FULL_DIMENSION) -> None:
+        """Raise what `ask` does before it embeds the question: InvalidInput, EmbedderMismatch, VectorsError."""
+        check_dimension(dimension, DIMENSIONS)
+        for index in (strategy or self._direct).indexes(dimension):
+            self._check_index(index)
 
     def ask(
         self,
@@ -108,13 +146,12 @@ class Search:
     ) -> Found:
         """Return the nearest segments at that size, found by the strategy; `direct` when none is given.
 
-        Raises InvalidInput for a size or top_k out of range or when nothing was ingested yet, EmbedderMismatch when
-        the index was filled by another embedder, VectorsError when the store fails: never an empty result instead.
+        Raises InvalidInput for a size or top_k out of range or an index that is not there, EmbedderMismatch when it was
+        filled by another embedder, EmbeddingFailed, VectorsError when the store fails: never an empty result instead.
         """
         way = strategy or self._direct
+        self.check(way, dimension=dimension)
         asked = Asked(embedding=question.embedding, words=question.words, dimension=dimension, top_k=top_k, where=where)
-        for index in way.indexes(dimension):
-            self._check_embedder(index)
         started = self._clock()
         ranking = way.search(asked)
         return Found(
@@ -133,29 +170,39 @@ class Search:
         self,
         question: Question,
         *,
-        dimensions: Sequence[int] = DIMENSIONS,
+        dimensions: Sequence[int] | None = None,
         top_k: int = 10,
         where: Filter | None = None,
         strategy: Strategy | None = None,
     ) -> list[Found]:
-        """Return the answer of every size, smallest first."""
+        """Return the answer of each of these sizes, smallest first; where none are given, of all that can be asked.
+
+        Those are the sizes that have an index, or all four for a strategy that reads none. Raises as `ask` does.
+        """
+        wanted = self._askable(strategy or self._direct) if dimensions is None else dimensions
         return [
             self.ask(question, dimension=dimension, top_k=top_k, where=where, strategy=strategy)
-            for dimension in sorted(dimensions)
+            for dimension in sorted(wanted)
         ]
 
-    def _check_embedder(self, dimension: int) -> None:
+    def _askable(self, way: Strategy) -> Sequence[int]:
+        if not way.indexes(FULL_DIMENSION):
+            return DIMENSIONS
+        return self.sizes() or DIMENSIONS
+
+    def _check_index(self, dimension: int) -> None:
         filled_by = self._vectors.embedder(dimension)
         if filled_by is None:
-            raise InvalidInput("Nothing was ingested here yet: run `nestor ingest PATH` first.")
+            raise InvalidInput(self._missing(dimension))
         if filled_by != self._embedder.id:
             raise EmbedderMismatch(
                 f"The index of {dimension} components was filled by {filled_by or 'an embedder that nobody noted'}, "
-                f"and the question was embedded by {self._embedder.id}: distances between the two mean nothing. "
+                f"and questions are embedded by {self._embedder.id}: distances between the two mean nothing. "
                 "Search with the former, or ingest into another home."
             )
 
-    def _timed(self, embed: Callable[[], Embedding]) -> Question:
-        started = self._clock()
-        embedding = embed()
-        return Question(embedding, (self._clock() - started) * 1000)
+    def _missing(self, dimension: int) -> str:
+        # All other sizes are made from the largest.
+        if dimension == FULL_DIMENSION or not self.sizes():
+            return "Nothing was ingested here yet: run `nestor ingest PATH` first."
+        return f"There is no index of {dimension} components here: `nestor reindex --add {dimension}` makes it."

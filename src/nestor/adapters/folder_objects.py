@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,8 +58,9 @@ class FolderObjects:
             partial.write_bytes(content)
             partial.replace(path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            _raise(error, path)
+            with suppress(OSError):  # where no folder can be made, none can be looked into either
+                partial.unlink(missing_ok=True)
+            raise ObjectsError(f"Cannot write {path}: {error.strerror}.", code=type(error).__name__) from error
 
     def download(self, uri: str, path: Path, *, etag: str) -> None:
         """Copy the file; ObjectMissing when its content is no longer that of the ETag."""
@@ -78,9 +80,15 @@ class FolderObjects:
     def keys(self, uri: str) -> Iterator[str]:
         """Yield the paths of the files below the prefix, folder by folder in order; links are not followed."""
         prefix = _key(uri)
-        if not self._root.is_dir():
+        if not self._is_there():
             raise ObjectMissing(f"There is no folder {self._root}.", code="FileNotFoundError")
         yield from (key for key in self._below(self._root) if key.startswith(prefix))
+
+    def _is_there(self) -> bool:
+        try:
+            return self._root.is_dir()
+        except OSError as error:  # such as a folder above it that may not be looked into
+            _raise(error, self._root)
 
     def _below(self, folder: Path) -> Iterator[str]:
         try:

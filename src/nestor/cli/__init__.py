@@ -27,6 +27,7 @@ from nestor.cli import (
     serve,
     setup,
 )
+from nestor.cli.paths import PathType
 from nestor.errors import (
     EmbeddingFailed,
     HomeUnusable,
@@ -71,7 +72,7 @@ Exit codes:
 @click.version_option(nestor.__version__, prog_name="nestor")
 @click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(path_type=Path, file_okay=False),
     help="Folder where everything is kept (default: $NESTOR_HOME or ~/.nestor).",
 )
 @click.pass_context

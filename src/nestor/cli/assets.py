@@ -1,5 +1,6 @@
 """`nestor status`, `nestor assets` and `nestor delete`: what is stored."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +8,14 @@ import click
 
 from nestor.cli.completion import stored
 from nestor.cli.output import bytes_in_words, print_json, print_table, say, shorten, table, width
+from nestor.cli.paths import PathType
 from nestor.domain import DIMENSIONS, file_uri
+from nestor.errors import InvalidInput
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
     from nestor.library import Counts
+    from nestor.wiring import Nestor
 
 
 @click.command()
@@ -94,22 +98,35 @@ def _fields(manifest: Any) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("uris", nargs=-1, required=True, shell_complete=stored)
+@click.argument("uris", nargs=-1, required=True, type=PathType(), shell_complete=stored)
 @click.option("-r", "--recursive", is_flag=True, help="Remove everything in a folder, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
-def delete(settings: Settings, /, *, uris: tuple[str, ...], recursive: bool, as_json: bool) -> None:
-    """Remove assets, given as paths or URIs: vectors of every size, thumbnails and manifest. Files stay."""
+def delete(settings: Settings, /, *, uris: tuple[str, ...], recursive: bool, as_json: bool) -> int:
+    """Remove assets, given as paths or URIs: vectors of every size, thumbnails and manifest. Files stay.
+
+    What is not stored is reported and the others are removed all the same; the exit code is then 2.
+    """
     from nestor.wiring import Nestor
 
-    deleted = []
+    deleted, missing = [], []
     with Nestor(settings) as nestor:
-        for uri in uris:
-            address = uri if "://" in uri else file_uri(Path(uri))
-            inside = [each.uri for each in nestor.library.below(address)] if recursive else []
-            for each in inside or [address]:
+        for each in _addresses(nestor, uris, recursive=recursive):
+            try:
                 manifest = nestor.library.delete(each)
+            except InvalidInput as error:
+                missing.append(each)
+                say(f"nestor: {error}")
+            else:
                 deleted.append({"uri": manifest.uri, "segments": manifest.segments})
                 say(f"Deleted {manifest.uri} ({manifest.segments} segments).")
     if as_json:
-        print_json({"deleted": deleted})
+        print_json({"deleted": deleted, "missing": missing})
+    return 2 if missing else 0
+
+
+def _addresses(nestor: "Nestor", uris: tuple[str, ...], *, recursive: bool) -> Iterator[str]:
+    for uri in uris:
+        address = uri if "://" in uri else file_uri(Path(uri))
+        inside = [each.uri for each in nestor.library.below(address)] if recursive else []
+        yield from inside or [address]

@@ -14,7 +14,7 @@ from nestor.errors import InvalidInput, NestorError
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nestor.chat import Chat, Cited, Conversation, Done, Event, Retrieved
 
@@ -57,15 +57,15 @@ def chat(
     asked = {"strategy": strategy, "dimension": dimension, "top_k": top_k, "where": parse_where(conditions)}
     with Nestor(with_embedder(settings, embedder), read_only=True) as nestor:
         if calibrate:
-            _calibrate(nestor.chat, as_json=as_json)
+            _calibrate(nestor.chat, nestor.search.sizes() or DIMENSIONS, as_json=as_json)
         elif question is not None:
             _answer(nestor.chat, Conversation(), question, asked, as_json=as_json)
         else:
             _converse(nestor.chat, asked, as_json=as_json)
 
 
-def _calibrate(chat: "Chat", *, as_json: bool) -> None:
-    for each in chat.thresholds.measure(DIMENSIONS):
+def _calibrate(chat: "Chat", sizes: "Sequence[int]", *, as_json: bool) -> None:
+    for each in chat.thresholds.measure(sizes):
         if as_json:
             print_json({"dimension": each.dimension, "threshold": each.similarity, "questions": each.questions})
         else:

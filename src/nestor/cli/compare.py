@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nestor.cli.output import print_json, print_table, say, table, with_progress
+from nestor.cli.paths import A_PATH, PathType
 from nestor.cli.settings import embedder_option, with_embedder
 from nestor.domain import DIMENSIONS
 from nestor.errors import InvalidInput
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--questions", type=click.Path(path_type=Path), help="A file with a question a line.")
+@click.option("--questions", type=A_PATH, help="A file with a question a line.")
 @click.option(
     "--sample", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Else: stored segments that ask."
 )
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     "--queries", type=click.IntRange(0), default=1_000_000, show_default=True, help="Questions a month to price for."
 )
 @click.option("--target", type=click.FloatRange(0.5, 1), default=0.99, show_default=True, help="Recall that is enough.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page with plots there.")
+@click.option("--report", type=PathType(path_type=Path, dir_okay=False), help="Write an HTML page with plots there.")
 @click.option("--keep", is_flag=True, help="Keep that page in the home: `nestor serve` lists it beside the sizes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nestor.cli.output import excerpt, name_of, print_table, say, width
+from nestor.cli.paths import A_PATH
 from nestor.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ QUESTIONS = (
 @click.command()
 @click.option(
     "--samples",
-    type=click.Path(path_type=Path),
+    type=A_PATH,
     default=Path("samples"),
     show_default=True,
     help="The folder of files to ingest.",

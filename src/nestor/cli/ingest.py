@@ -3,19 +3,23 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nestor.cli.output import print_json, print_table, say, table, with_progress
+from nestor.cli.paths import A_PATH
 from nestor.cli.settings import embedder_option, with_embedder
 from nestor.settings import Settings
+
+if TYPE_CHECKING:
+    from nestor.errors import NestorError
 
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=A_PATH)
 @click.option("--collection", default="", help="File the assets under this name.")
 @click.option("--tag", "tags", multiple=True, help="A tag for the assets; may be given several times.")
 @click.option("--segment-seconds", type=float, default=5.0, show_default=True, help="Audio and video: 1 to 30.")
@@ -52,7 +56,7 @@ def ingest(
     Unchanged files are skipped, changed ones replaced. Interrupted? Run it again: it goes on where it stopped.
     """
     from nestor import media
-    from nestor.errors import EmbedderUnavailable
+    from nestor.errors import EmbeddingFailed, HomeUnusable, VectorsError
     from nestor.outcome import Labels, Report
     from nestor.wiring import Nestor
 
@@ -60,23 +64,28 @@ def ingest(
     nestor = Nestor(with_embedder(settings, embedder), with_codes=with_codes)
     read_options = nestor.read_options(**{name: value for name, value in options.items() if value is not None})
     labels = Labels(collection, tags)
-    files = list(media.discover(paths))
+    files = list(media.discover(paths, home=settings.home))
     if not files:
         say("There are no files to ingest there.")
     report = Report()
+    stopped: NestorError | None = None
     with nestor:
         outcomes = nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs)
         try:
             for outcome in with_progress(outcomes, total=len(files), label=lambda outcome: outcome.path.name):
                 report.add(outcome)
-        except EmbedderUnavailable:
-            say(f"{report.stored:,} files were stored before it stopped; the same command again does the rest.")
-            raise
+        except (EmbeddingFailed, VectorsError, HomeUnusable) as error:
+            stopped = error  # first what was done
     seconds = time.monotonic() - started
     if as_json:
         print_json(_document(report, seconds))
     else:
         _print(report, seconds)
+    if report.stored and nestor.strategy().name == "manual":
+        say("note: this home searches by the manual strategy, which finds what is new after `nestor rollback` again.")
+    if stopped is not None:
+        say(f"{report.stored:,} files were stored before it stopped; the same command again does the rest.")
+        raise stopped
     return 1 if report.failures else 0
 
 

@@ -1,12 +1,16 @@
 """`nestor migrate`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nestor.cli.output import print_json, say, with_progress
 from nestor.cli.settings import with_embedder
+from nestor.errors import InvalidInput
 from nestor.settings import EMBEDDERS, Settings
+
+if TYPE_CHECKING:
+    from nestor.migration.survey import Survey
 
 
 @click.command()
@@ -56,6 +60,7 @@ def migrate(
         say(f"Looking at {source} ...")
         survey = moving.look()
         say(f"{survey.objects:,} embeddings of {survey.assets:,} assets; {survey.ignored_count:,} other objects.")
+        _check_found(survey, source)
         for _ in with_progress(moving.run(recheck=recheck), total=survey.assets, label=lambda moved: moved.uri[-40:]):
             pass
         if not (dry_run or no_verify):
@@ -70,6 +75,16 @@ def migrate(
     else:
         _print(document)
     return 0 if well else 1
+
+
+def _check_found(survey: "Survey", source: str) -> None:
+    if survey.objects:
+        return
+    instead = f" (but {survey.ignored[0]}, for one)" if survey.ignored else ""
+    raise InvalidInput(
+        f"{source} holds no embedding of a placeholder{instead}: they lie below it at "
+        "embeddings-<d>d/<asset>/segment_<n>.json or embeddings-<d>d/<asset>_segment_<n>.json. Nothing was changed."
+    )
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -28,13 +28,15 @@ def rollback(
     """Write what the indexes hold back as the placeholder's objects; TARGET is a folder or s3://bucket/prefix.
 
     The indexes are only read. Afterwards this home searches TARGET by the manual strategy; `nestor migrate` takes that
-    back. Doing it again writes the same again. Exit code 1 when something could not be written back whole.
+    back. What is ingested later is found there after another rollback, which writes the same again and what is new.
+    Exit code 1 when something could not be written back whole.
     """
     from nestor.wiring import Nestor
 
     with Nestor(settings, read_only=True) as nestor:
         work = nestor.rollback(target, layout=layout, jobs=jobs)
         assets, unfinished = work.assets(everything=everything), work.unfinished()
+        work.check(assets)
         done = list(with_progress(work.run(assets), total=len(assets), label=lambda each: each.uri[-40:]))
         incomplete = [key for each in done for key in each.incomplete]
         if not keep_strategy:
@@ -53,6 +55,8 @@ def rollback(
         click.echo(f"{document['assets']:,} assets ({document['segments']:,} segments) written to {target}.")
         if not keep_strategy:
             click.echo(f"This home searches by `nestor search --strategy manual --placeholder {target}` from now on.")
+    if not keep_strategy:
+        say("note: what is ingested from now on is found after the same `nestor rollback` again.")
     for manifest in unfinished:
         say(f"not written: {manifest.uri} is not stored to the end: ingest or delete it again.")
     for key in incomplete[:5]:

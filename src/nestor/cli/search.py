@@ -7,8 +7,9 @@ import click
 
 from nestor.cli.completion import dimensions
 from nestor.cli.output import excerpt, hit_document, name_of, print_json, print_table, say, table, width
+from nestor.cli.paths import A_PATH
 from nestor.cli.settings import embedder_option, with_embedder
-from nestor.domain import FULL_DIMENSION
+from nestor.domain import DIMENSIONS, FULL_DIMENSION
 from nestor.errors import InvalidInput
 from nestor.settings import Settings
 
@@ -16,6 +17,8 @@ STRATEGIES = ("direct", "hierarchical", "refetch", "hybrid", "manual")
 """As in nestor.strategies, which the help needs not import."""
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nestor.domain import Hit
     from nestor.search import Found, Question
     from nestor.wiring import Nestor
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("query", required=False)
-@click.option("--image", type=click.Path(path_type=Path), help="Search by a picture instead of words.")
-@click.option("--file", type=click.Path(path_type=Path), help="Search by any file instead of words.")
+@click.option("--image", type=A_PATH, help="Search by a picture instead of words.")
+@click.option("--file", type=A_PATH, help="Search by any file instead of words.")
 @embedder_option
 @click.option(
     "--dimension",
@@ -89,6 +92,13 @@ def search(
         print_json(document)
     else:
         show(found)
+    if all_dimensions:
+        _tell_missing(found)
+
+
+def _tell_missing(found: "Sequence[Found]") -> None:
+    for size in sorted(set(DIMENSIONS) - {each.dimension for each in found}):
+        say(f"note: there is no index of {size} components here: `nestor reindex --add {size}` makes it.")
 
 
 def _question(nestor: "Nestor", query: str | None, image: Path | None, file: Path | None) -> "Question":

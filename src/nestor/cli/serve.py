@@ -3,15 +3,16 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nestor.cli.output import print_json, say
+from nestor.cli.paths import PathType
 from nestor.cli.settings import embedder_option, with_embedder
-from nestor.errors import InvalidInput, MissingExtra, NestorError
+from nestor.errors import InvalidInput, MissingExtra, NestorError, VectorsError
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 @click.option("--port", type=click.IntRange(0, 65535), default=8484, show_default=True, help="0 picks a free one.")
 @click.option(
     "--token-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=PathType(dir_okay=False, path_type=Path),
     help="File of tokens, one a line; every request must then carry one.",
 )
 @click.option("--allow-host", "hosts", multiple=True, help="A further name in the Host header; repeatable.")
@@ -77,6 +78,7 @@ def serve(
     ):
         nestor.client  # noqa: B018  # opened here, so that a home that another process holds is told of as usual
         nestor.chat  # noqa: B018  # so are settings of a chat model that make no sense
+        _check_embedder(nestor)
         app = create(nestor, options=options)
         url = _url(listener)
         if as_json:
@@ -87,6 +89,12 @@ def serve(
             click.launch(url)
         _serve(app, listener, started=lambda: _warm(nestor))
         _leave(nestor)
+
+
+def _check_embedder(nestor: "Nestor") -> None:
+    """Raise EmbedderMismatch where every question would be refused. All else that is wrong, each question tells."""
+    with suppress(InvalidInput, VectorsError):
+        nestor.search.check(nestor.strategy())
 
 
 def _check_installed() -> None:

@@ -21,7 +21,7 @@ def setup(settings: Settings, /, *, embedder: str | None, as_json: bool) -> int:
     """Make the vector bucket and the four indexes where they are missing, on whichever endpoint is set.
 
     Doing it again changes nothing, and nothing is ever deleted or replaced. What is there and differs from what Nestor
-    needs is told, and gives exit code 1.
+    needs is told, and gives exit code 1. An index that `nestor reindex --drop` removed stays away.
     """
     from nestor.wiring import Nestor
 
@@ -49,6 +49,8 @@ def _state(part: "Part") -> str:
         return "differs"
     if part.made:
         return "made"
+    if part.absent:
+        return "absent"
     return "changed" if part.changed else "unchanged"
 
 

@@ -1,5 +1,6 @@
 """What a file is, by its content; the name only chooses between flavours of text."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -103,11 +104,17 @@ def _unknown(path: Path, head: bytes, claimed: Kind | None) -> Exception:
 
 
 def check_file(path: Path, *, max_bytes: int) -> None:
-    """Raise UnreadableFile when there is no such regular file or it is too large."""
+    """Raise UnreadableFile when there is no such regular file, it may not be looked at, or it is too large."""
     try:
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            os.scandir(path).close()  # a folder comes here by its name, or because it could not be listed
     except (FileNotFoundError, NotADirectoryError):
         raise refused(path, "missing", "there is no such file. Check the name.") from None
+    except PermissionError as error:
+        raise refused(
+            path, "denied", "you may not look at it. Check its permissions, and those of the folders above it."
+        ) from error
     except (OSError, ValueError) as error:
         raise refused(path, "missing", f"it cannot be found ({error}). Check the name.") from error
     if not stat.S_ISREG(status.st_mode):

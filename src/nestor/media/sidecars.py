@@ -51,7 +51,7 @@ def is_sidecar(path: Path) -> bool:
     if path.name == CAPTIONS:
         return True
     if path.suffix.lower() == ".txt":
-        return Path(path.stem).suffix.lower() in _TOLD_SUFFIXES and path.with_name(path.stem).is_file()
+        return Path(path.stem).suffix.lower() in _TOLD_SUFFIXES and _is_file(path.with_name(path.stem))
     if path.suffix.lower() not in _SUBTITLES:
         return False
     stems = {path.stem, Path(path.stem).stem}
@@ -59,11 +59,16 @@ def is_sidecar(path: Path) -> bool:
 
 
 def _beside(path: Path, stem: str) -> bool:
-    if Path(stem).suffix.lower() in _MEDIA_SUFFIXES and path.with_name(stem).is_file():
+    if Path(stem).suffix.lower() in _MEDIA_SUFFIXES and _is_file(path.with_name(stem)):
         return True
     return any(
-        path.with_name(stem + written).is_file() for suffix in _MEDIA_SUFFIXES for written in (suffix, suffix.upper())
+        _is_file(path.with_name(stem + written)) for suffix in _MEDIA_SUFFIXES for written in (suffix, suffix.upper())
     )
+
+
+def _is_file(path: Path) -> bool:
+    """Say so of what can be looked at; a name made longer here may be too long for a file."""
+    return os.path.isfile(path)  # noqa: PTH113  # pathlib's raises for such names and for locked folders
 
 
 def notes(path: Path) -> Notes:
@@ -71,7 +76,7 @@ def notes(path: Path) -> Notes:
     warnings: list[str] = []
     descriptions: list[str] = []
     beside = path.with_name(path.name + ".txt")
-    if beside.is_file():
+    if _is_file(beside):
         descriptions.append(_read(beside, warnings))
     entry = _entry(path, warnings)
     descriptions.extend(_descriptions(entry))
@@ -147,7 +152,8 @@ def _captions(file: Path, modified: int, size: int) -> _Captions:  # noqa: ARG00
     warnings: list[str] = []
     entries: dict[str, Mapping[str, Any]] = {}
     bad: list[int] = []
-    for number, line in enumerate(_read(file, warnings).splitlines(), 1):
+    # Not splitlines: JSON may hold U+2028 and its like; the \r of \r\n is blank to it.
+    for number, line in enumerate(_read(file, warnings).split("\n"), 1):
         if not line.strip():
             continue
         entry = _parsed(line)

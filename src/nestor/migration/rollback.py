@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nestor.domain import Manifest, Status, segment_key
+from nestor.errors import InvalidInput, ObjectMissing
 from nestor.migration.naming import told
-from nestor.migration.placeholder import FOLDERS, Place, document, path_of
+from nestor.migration.placeholder import FOLDERS, Place, document, path_of, place_of
 from nestor.migration.reading import MIGRATED
 from nestor.migration.source import Placeholder
 from nestor.migration.verify import Rows
@@ -59,6 +60,23 @@ class Rollback:
     def unfinished(self) -> list[Manifest]:
         """Return what is neither stored nor failed: an ingest or a deletion was interrupted."""
         return [each for each in self._manifests.all() if each.status in {Status.STORING, Status.DELETING}]
+
+    def check(self, assets: list[Manifest]) -> None:
+        """Raise InvalidInput where these are none and none was written before: a search there would find nothing."""
+        if assets or self._holds_embeddings():
+            return
+        if self.assets(everything=True):
+            raise InvalidInput(
+                f"Nothing was added since the migration, and {self._placeholder.name} holds no embedding: name the "
+                "placeholder that was migrated, or write everything back with --all."
+            )
+        raise InvalidInput(f"Nothing is stored in this home that could be written to {self._placeholder.name}.")
+
+    def _holds_embeddings(self) -> bool:
+        try:
+            return any(place_of(path) for path in self._placeholder.paths())
+        except ObjectMissing:
+            return False
 
     def run(self, assets: list[Manifest]) -> Iterator[Returned]:
         """Yield what became of each, as soon as it is written. Raises VectorsError, ObjectsError."""

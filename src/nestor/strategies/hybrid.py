@@ -3,7 +3,7 @@
 import math
 
 from nestor.domain import Hit
-from nestor.errors import InvalidInput
+from nestor.errors import InvalidInput, VectorsError
 from nestor.ports import Spent, VectorSearch
 from nestor.strategies.base import Asked, Ranking, Stages, plain
 from nestor.strategies.refetch import fetch_all, measured
@@ -12,6 +12,8 @@ TEXT = "text"
 """The metadata that full-text search reads."""
 _CHARACTERS = 1_024
 """Of one text in QueryVectors."""
+_NOT_SEARCHABLE = "not configured for text search"
+"""In the service's words for an index whose text nobody made searchable; the code is that of any wrong request."""
 
 
 class Hybrid:
@@ -32,19 +34,13 @@ class Hybrid:
         return (dimension,)
 
     def search(self, asked: Asked) -> Ranking:
-        """Return the best by the fused score. Raises InvalidInput for a question without words."""
+        """Return the best by the fused score. Raises InvalidInput for a question without words, VectorsError."""
         words = (asked.words or "").strip()
         if not words:
             raise InvalidInput("A hybrid search needs words: ask in words, or choose another strategy.")
         stages = Stages()
         with stages("vectors"):
-            hits, spent = self._vectors.rank(
-                asked.dimension,
-                embedding=asked.prefix(),
-                texts={TEXT: words[:_CHARACTERS]},
-                top_k=asked.top_k,
-                where=asked.where,
-            )
+            hits, spent = self._ranked(words, asked)
         with stages("fetch"):
             told, cost, by_words = self._told(hits, asked)
         return Ranking(
@@ -54,6 +50,24 @@ class Hybrid:
             fallbacks=by_words,
             stages=stages.took,
         )
+
+    def _ranked(self, words: str, asked: Asked) -> tuple[list[Hit], Spent]:
+        try:
+            return self._vectors.rank(
+                asked.dimension,
+                embedding=asked.prefix(),
+                texts={TEXT: words[:_CHARACTERS]},
+                top_k=asked.top_k,
+                where=asked.where,
+            )
+        except VectorsError as error:
+            if _NOT_SEARCHABLE not in str(error):
+                raise
+            raise VectorsError(
+                f"The index of {asked.dimension} components cannot be searched by words yet: `nestor setup` makes that "
+                "possible, once and for all.",
+                code=error.code,
+            ) from error
 
     def _told(self, hits: list[Hit], asked: Asked) -> tuple[list[Hit], Spent, int]:
         """Return the hits in their order, each with its distance, and how many had none."""

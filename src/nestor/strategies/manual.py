@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from nestor.domain import Embedding, Hit, Metadata
+from nestor.errors import ObjectMissing
 from nestor.ports import Spent
 from nestor.strategies.base import Asked, Ranking, Stages
 from nestor.strategies.matching import predicate
@@ -53,7 +54,7 @@ class Manual:
         nearest: list[tuple[float, int, Hit]] = []
         requests = bytes_ = 0
         with stages("scan"):
-            for row in self._placeholder.rows(asked.dimension):
+            for row in self._rows(asked.dimension):
                 requests += 1
                 bytes_ += row.size_bytes
                 if not matches(row.metadata):
@@ -63,3 +64,13 @@ class Manual:
                 (heapq.heappush if len(nearest) < asked.top_k else heapq.heappushpop)(nearest, entry)
         hits = tuple(hit for _, _, hit in sorted(nearest, reverse=True))
         return Ranking(hits=hits, spent=Spent(requests, bytes_), candidates=requests, stages=stages.took)
+
+    def _rows(self, dimension: int) -> Iterator[Stored]:
+        try:
+            yield from self._placeholder.rows(dimension)
+        except ObjectMissing as error:
+            raise ObjectMissing(
+                f"{error} That is the placeholder of the manual strategy: the strategy `direct` asks the indexes in "
+                "place of it, `nestor rollback` writes it again, and `nestor migrate` ends its use.",
+                code=error.code,
+            ) from error

@@ -28,7 +28,10 @@ def strategy(
         return Refetch(vectors, coarse=coarse, candidates=candidates, kept=kept)
     if name == Manual.name:
         if placeholder is None:
-            raise InvalidInput("The manual strategy scans a placeholder: say where it is with --placeholder.")
+            raise InvalidInput(
+                "The manual strategy scans a placeholder, and none is known here: `nestor rollback` makes one and "
+                "remembers it, and `nestor search --placeholder` scans any other."
+            )
         return Manual(placeholder)
     plain: dict[str, type[Direct | Hybrid]] = {Direct.name: Direct, Hybrid.name: Hybrid}
     if name not in plain:

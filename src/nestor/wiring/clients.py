@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from nestor.errors import HomeBusy, InvalidInput, VectorsError
+from nestor.errors import HomeBusy, HomeUnusable, InvalidInput
 from nestor.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def s3(settings: Settings, *, connections: int) -> Any:
 def s3vectors(settings: Settings, *, read_only: bool, closing: ExitStack) -> Any:
     """Return the client of S3 Vectors: this process, `endpoint_url` or AWS. What is opened is closed with `closing`.
 
-    Raises HomeBusy when another process is writing, InvalidInput when no region is known, VectorsError.
+    Raises HomeBusy when another process is writing, HomeUnusable, InvalidInput when no region is known.
     """
     from nestor.adapters.s3vectors import client_config
 
@@ -50,8 +50,8 @@ def _embedded(settings: Settings, config: Any, *, read_only: bool, closing: Exit
         raise HomeBusy(
             f"Another process is writing to {settings.home} ({error}). Wait for it, or use another --home."
         ) from error
-    except errors.StoreError as error:
-        raise VectorsError(f"Cannot use {folder}: {error}", code=type(error).__name__) from error
+    except (errors.StoreError, OSError) as error:
+        raise HomeUnusable(f"Cannot use {folder}: {error}. Is there space, permission, and is it a folder?") from error
     closing.callback(engine.close)
     if not engine.read_only:
         # A large ingest leaves the indexes ready to be searched; one that failed or was interrupted ends at once.

@@ -1,14 +1,17 @@
 """What counts as relevant."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.nestor.chat.conftest import Memory
+import pytest
+from tests.nestor.chat.conftest import TEXTS, Memory, stocked
 
 from nestor.adapters.calibrations import CalibrationFile
 from nestor.chat.threshold import SHIPPED, UNMEASURED, background, of_unrelated, shipped
 from nestor.chat.thresholds import Thresholds
 from nestor.domain import DIMENSIONS
+from nestor.errors import InvalidInput
 from nestor.ports import Calibration
 from nestor.wiring import Nestor
 
@@ -73,6 +76,21 @@ def test_what_costs_money_is_measured_when_asked_for(library: Nestor) -> None:
     assert paid.of(256).origin == "not measured"
     paid.measure([256])
     assert thresholds(library, memory, segments=3_000, free=False).of(256).origin == "measured here"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Nestor]:
+    """Return a home of this test's own."""
+    yield from stocked(tmp_path, TEXTS)
+
+
+def test_an_empty_index_says_what_fills_it(own: Nestor) -> None:
+    """Whether nothing was ingested, or only this size is empty."""
+    own.store.drop(384)
+    own.vectors.prepare([384], embedder=own.embedder.id)
+    for segments, words in ((0, "Nothing was ingested"), (3, "nestor reindex --add 384")):
+        with pytest.raises(InvalidInput, match=words):
+            thresholds(own, Memory(), segments=segments).of(384)
 
 
 def test_the_file_keeps_each_embedder_and_size(tmp_path: Path) -> None:

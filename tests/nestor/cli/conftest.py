@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 PROGRAM = Path(sys.executable).with_name("nestor")
+_RIGHTS = "-dac_override,-dac_read_search"
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,10 @@ class Answer:
 Command = Callable[..., Answer]
 
 
-def run(home: Path, *arguments: object, **environment: str) -> Answer:
-    """Run `nestor --home HOME ARGUMENTS`."""
+def run(home: Path, *arguments: object, before: Sequence[str] = (), **environment: str) -> Answer:
+    """Run `nestor --home HOME ARGUMENTS`, after the words that `before` holds."""
     done = subprocess.run(
-        [PROGRAM, "--home", home, *map(str, arguments)],
+        [*before, PROGRAM, "--home", home, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -83,3 +85,12 @@ def look(library: Path) -> Command:
 def nestor_command(tmp_path: Path) -> Command:
     """Return a function that runs a command on an empty home of this test's own."""
     return lambda *arguments, **environment: run(tmp_path / "home", *arguments, **environment)
+
+
+@pytest.fixture
+def bounded_command(tmp_path: Path) -> Command:
+    """Return what `nestor_command` does; permissions hold for it also where root runs the tests."""
+    before = [] if os.geteuid() else ["setpriv", f"--bounding-set={_RIGHTS}", f"--inh-caps={_RIGHTS}"]
+    if before and shutil.which("setpriv") is None:
+        pytest.skip("root may read everything")
+    return lambda *arguments, **environment: run(tmp_path / "home", *arguments, before=before, **environment)

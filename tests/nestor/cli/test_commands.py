@@ -1,5 +1,6 @@
 """What a person or a program at the command line sees."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -115,6 +116,11 @@ def test_looking_while_another_process_writes(library: Path, look: Command, root
         (["search", "x", "--top-k", "10001"], 2, "top_k is 10001"),
         (["search", "x", "--where", "colour=red"], 2, "no field 'colour'"),
         (["search", "--file", "absent.pdf"], 1, "absent.pdf"),
+        (["search", "--file", ""], 2, "The path is empty"),
+        (["search", "--image", ""], 2, "The path is empty"),
+        (["ingest", ""], 2, "The path is empty"),
+        (["delete", "-r", ""], 2, "The path is empty"),
+        (["--home", "", "status"], 2, "The path is empty"),
         (["delete", "absent.txt"], 2, "Nothing is stored"),
         (["ingest"], 2, "Missing argument"),
         (["ingest", "x", "--segment-seconds", "31"], 2, "30"),
@@ -174,6 +180,20 @@ def test_delete_by_path_and_by_uri(nestor_command: Command, tmp_path: Path) -> N
     assert nestor_command("search", "about", "--json").json["hits"] == []
 
 
+def test_delete_goes_on_past_what_is_not_stored(nestor_command: Command, tmp_path: Path) -> None:
+    """The others are removed; what is missing is told on stderr and in the JSON, and the exit code says so."""
+    paths = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for path in paths:
+        path.write_text(f"About {path.name}.")
+    nestor_command("ingest", *paths)
+    answer = nestor_command("delete", paths[0], tmp_path / "absent.txt", paths[1], "--json")
+    assert answer.code == 2
+    assert [each["uri"] for each in answer.json["deleted"]] == [path.as_uri() for path in paths]
+    assert answer.json["missing"] == [(tmp_path / "absent.txt").as_uri()]
+    assert "Nothing is stored for" in answer.err
+    assert nestor_command("assets", "--json").json["assets"] == []
+
+
 def test_delete_a_folder(nestor_command: Command, tmp_path: Path) -> None:
     """Only when asked to, and only what is in it."""
     folder = tmp_path / "notes"
@@ -194,9 +214,79 @@ def test_a_home_that_cannot_be_used(root: Path, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("nestor")), "--home", str(tmp_path / "file/home")]
     for rest in (["status"], ["ingest", str(root / "samples/text")]):
         done = subprocess.run([*command, *rest], capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode in {4, 5}
+        assert done.returncode == 5
         assert "Traceback" not in done.stderr
         assert str(tmp_path / "file") in done.stderr
+
+
+@pytest.mark.parametrize("command", [["status"], ["search", "x"], ["ingest", "x"]], ids=lambda each: each[0])
+def test_a_home_of_no_possible_name_cannot_be_used(tmp_path: Path, look: Command, command: list[str]) -> None:
+    """Neither can be made nor looked for."""
+    answer = look("--home", tmp_path / ("x" * 300), *command)
+    assert (answer.code, answer.out) == (5, "")
+    assert "Traceback" not in answer.err
+
+
+def test_a_locked_home_cannot_be_used(tmp_path: Path, bounded_command: Command) -> None:
+    """It says so, and not that nothing is in it."""
+    (tmp_path / "home").mkdir(mode=0)
+    for command in (["status"], ["search", "x"], ["ingest", tmp_path], ["chat", "x"]):
+        answer = bounded_command(*command)
+        assert (answer.code, answer.out) == (5, "")
+        assert str(tmp_path / "home") in answer.err
+        assert "Traceback" not in answer.err
+
+
+def test_a_file_that_may_not_be_read_is_one_failure(tmp_path: Path, bounded_command: Command) -> None:
+    """The other one is stored; searching by it says so, too."""
+    (tmp_path / "good.txt").write_text("A heron stands in the shallow water.")
+    locked = tmp_path / "locked.txt"
+    locked.write_text("Nobody may know.")
+    locked.chmod(0)
+    answer = bounded_command("ingest", tmp_path / "good.txt", locked, "--json")
+    assert (answer.code, answer.json["stored"]) == (1, 1)
+    assert [failure["reason"] for failure in answer.json["failures"]] == ["denied"]
+    for option in ("--file", "--image"):
+        searched = bounded_command("search", option, locked)
+        assert (searched.code, "you may not read it" in searched.err) == (1, True)
+
+
+def test_the_home_is_not_ingested(nestor_command: Command, tmp_path: Path) -> None:
+    """Not with the folder that it is in, and not by its name."""
+    (tmp_path / "a.txt").write_text("About a.")
+    nestor_command("ingest", tmp_path)
+    again = nestor_command("ingest", tmp_path, "--json").json
+    assert (again["stored"], again["skipped"], again["failures"]) == (0, 1, [])
+    refused = nestor_command("ingest", tmp_path / "home")
+    assert (refused.code, "is the home" in refused.err) == (2, True)
+
+
+def test_what_was_stored_is_told_when_the_store_fails(tmp_path: Path) -> None:
+    """The summary first, as JSON where asked for, then the error with its exit code."""
+    code = (
+        "import nestor.ingest; from nestor.storing import Storing; from nestor.errors import {error}\n"
+        "nestor.ingest.BATCH_SEGMENTS, store = 1, Storing.store\n"
+        "def full(self, batch, **named):\n"
+        "    if batch[0].after.file_name == 'c.txt': raise {raised}\n"
+        "    return store(self, batch, **named)\n"
+        "Storing.store = full\n"
+        "from nestor.cli import main; main()\n"
+    )
+    for name in "abcd":
+        (tmp_path / f"{name}.txt").write_text(f"About {name}.")
+    for error, raised, exit_code in (
+        ("VectorsError", "VectorsError('The disk is full.', code='x')", 4),
+        ("HomeUnusable", "HomeUnusable('The disk is full.')", 5),
+    ):
+        program = [sys.executable, "-c", code.format(error=error, raised=raised), "--home", str(tmp_path / error)]
+        command = [*program, "ingest", *(str(tmp_path / f"{name}.txt") for name in "abcd"), "--jobs", "1", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == exit_code, done.stderr
+        stored = json.loads(done.stdout)["stored"]
+        assert stored >= 2
+        told, said = done.stderr.splitlines()
+        assert told.startswith(f"{stored} files were stored before it stopped")
+        assert said == "nestor: The disk is full."
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:

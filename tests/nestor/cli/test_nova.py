@@ -77,6 +77,18 @@ def test_ingest_and_search_with_nova(nestor_command: Command, bedrock: Bedrock, 
     assert nestor_command("status", "--json").json["embedder"] == "nova/amazon.nova-2-multimodal-embeddings-v1:0"
 
 
+@pytest.mark.parametrize("asked", [("search", "heron"), ("chat", "heron"), ("chat", "--calibrate"), ("serve",)])
+def test_a_home_of_another_embedder_costs_nothing(
+    nestor_command: Command, bedrock: Bedrock, folder: Path, asked: tuple[str, ...]
+) -> None:
+    """The indexes are looked at before anything is embedded for money; a server does not even start."""
+    assert nestor_command("ingest", folder, "--embedder", "local").code == 0
+    more = ("--port", "0", "--no-browser") if asked == ("serve",) else ()
+    answer = nestor_command(*asked, *more, "--embedder", "nova")
+    assert (answer.code, "nestor-local" in answer.err) == (2, True), answer.err
+    assert bedrock.of("InvokeModel") == []
+
+
 def test_with_vectors_elsewhere(nestor_command: Command, bedrock: Bedrock, folder: Path, tmp_path: Path) -> None:
     """Both services are reached by the same credentials, each at its own address."""
     program = Path(sys.executable).with_name("s3vectors-local")
@@ -148,7 +160,7 @@ def test_when_bedrock_is_gone_the_run_ends_and_can_be_completed(
     with pytest.raises(SystemExit) as ended:
         main()
     said = capsys.readouterr()
-    assert (ended.value.code, said.out) == (6, "")
+    assert (ended.value.code, json.loads(said.out)["stored"]) == (6, 0)
     assert "0 files were stored before it stopped; the same command again does the rest." in said.err
     assert "ThrottlingException (429)" in said.err
     bedrock.faults.errors.clear()

@@ -116,6 +116,27 @@ def test_what_an_ingest_made_gets_its_text_searchable(
     assert len(found) == 1
 
 
+def test_a_dropped_index_stays_away(nestor_command: Command, tmp_path: Path) -> None:
+    """An empty one beside the filled one of 3072 would find nothing; doctor, too, says how to bring it back."""
+    (tmp_path / "a.txt").write_text("A heron stands in the shallow water.")
+    assert nestor_command("ingest", tmp_path / "a.txt").code == 0
+    assert nestor_command("reindex", "--drop", 384).code == 0
+    examined = nestor_command("doctor")
+    assert (examined.code, "nestor reindex --add 384" in examined.out) == (0, True)
+    answer = nestor_command("setup", "--json")
+    assert (answer.code, states(answer)["embeddings-384d"]) == (0, "absent")
+    assert "nestor reindex --add 384" in nestor_command("setup").err
+    asked = nestor_command("search", "heron", "--dimension", 384)
+    assert (asked.code, "nestor reindex --add 384" in asked.err) == (2, True)
+    every = nestor_command("search", "heron", "--all-dimensions", "--json")
+    assert "no index of 384 components here: `nestor reindex --add 384` makes it" in every.err
+    assert [each["dimension"] for each in every.json["dimensions"]] == [256, 1024, 3072]
+    measured = nestor_command("chat", "--calibrate")
+    assert [line.partition(":")[0] for line in measured.out.splitlines()] == ["256", "1024", "3072"]
+    assert nestor_command("reindex", "--add", 384).code == 0
+    assert len(nestor_command("search", "heron", "--dimension", 384, "--json").json["hits"]) == 1
+
+
 def test_an_empty_index_adopts_the_embedder(nestor_command: Command, endpoint: str, client: Any) -> None:
     """Nobody's vectors are in it, so nothing can be mixed."""
     nestor_command("setup", NESTOR_ENDPOINT_URL=endpoint)

@@ -40,7 +40,7 @@ def test_a_strategy_that_lacks_something_says_so(look: Command) -> None:
     answer = look("search", QUESTION, "--strategy", "manual")
     assert (answer.code, "--placeholder" in answer.err) == (2, True)
     answer = look("search", QUESTION, "--strategy", "hybrid")
-    assert (answer.code, "not configured for text search" in answer.err) == (4, True)
+    assert (answer.code, "`nestor setup`" in answer.err) == (4, True)
 
 
 def test_cost_gives_every_strategy(look: Command) -> None:

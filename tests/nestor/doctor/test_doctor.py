@@ -63,6 +63,44 @@ def test_an_empty_home(nestor: Nestor) -> None:
     assert examined(nestor).well
 
 
+def test_a_dropped_index_is_no_fault(filled: Nestor) -> None:
+    """It is told, with the way back; a setup leaves it away."""
+    list(filled.reindex.run(drop=[256, 384]))
+    for _ in range(2):
+        health = examined(filled)
+        assert health.well
+        assert {(each.check, each.mend.partition(",")[0]) for each in health.findings} == {
+            ("indexes", f"Run `nestor reindex --add {size}`") for size in (256, 384)
+        }
+        assert all("was dropped" in each.what for each in health.findings)
+        filled.setup()
+    list(filled.reindex.run(add=[256, 384]))
+    assert set(examined(filled).vectors) == set(DIMENSIONS)
+    assert examined(filled).well
+
+
+def test_an_index_that_went_missing(filled: Nestor) -> None:
+    """The manifests still name it: that is wrong, and is mended without embedding anything again."""
+    filled.store.drop(384)
+    health = examined(filled)
+    assert wrong(health) == [("indexes", "There is no index embeddings-384d.")]
+    assert "nestor reindex --add 384" in health.findings[0].mend
+    list(filled.reindex.run(add=[384]))
+    assert examined(filled).well
+
+
+def test_an_empty_index_beside_a_filled_one(filled: Nestor) -> None:
+    """One finding for the index, not one for each asset; filling it mends it."""
+    filled.store.drop(384)
+    filled.vectors.prepare([384], embedder="digest-1")
+    health = examined(filled)
+    ((check, what),) = wrong(health)
+    assert (check, "embeddings-384d is empty" in what) == ("counts", True)
+    assert "nestor reindex --add 384" in next(each.mend for each in health.findings if each.wrong)
+    list(filled.reindex.run(add=[384]))
+    assert examined(filled).well
+
+
 def test_a_key_that_is_lost_at_one_size(filled: Nestor, first: Manifest) -> None:
     """The asset is named; deleting it and ingesting it again mends it."""
     filled.vectors.delete(384, [segment_key(first.object_id, 0)])

@@ -21,7 +21,7 @@ from nestor.domain import (
     object_id,
     segment_key,
 )
-from nestor.errors import EmbedderUnavailable, SegmentsRefused
+from nestor.errors import EmbedderUnavailable, HomeUnusable, NestorError, SegmentsRefused, VectorsError
 from nestor.nesting import nest
 from nestor.outcome import Outcome, Report
 from nestor.ports import Embedder
@@ -170,6 +170,32 @@ def test_a_run_that_the_embedder_ends_is_completed_by_another(
     with Nestor(Settings(home=tmp_path / "other"), embedder=choosy) as undisturbed:
         list(undisturbed.ingest.run(media.discover([folder])))
         assert stored(undisturbed) == stored(nestor)
+
+
+@pytest.mark.parametrize("error", [VectorsError("Full.", code="x"), HomeUnusable("Full.")], ids=["vectors", "home"])
+def test_a_run_that_the_store_ends_tells_what_is_stored(
+    nestor: Nestor, folder: Path, monkeypatch: pytest.MonkeyPatch, error: NestorError
+) -> None:
+    """All of it, also what is stored after the batch that failed; the next run does the rest."""
+    monkeypatch.setattr("nestor.ingest.BATCH_SEGMENTS", 1)
+    store, calls = Storing.store, [0]
+
+    def full_at_the_second(self: Storing, batch: Sequence[Embedded]) -> list[Manifest]:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise error
+        return store(self, batch)
+
+    told: list[Outcome] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Storing, "store", full_at_the_second)
+        with pytest.raises(type(error)):
+            told.extend(nestor.ingest.run(media.discover([folder])))
+    done = {outcome.path for outcome in told if outcome.manifest}
+    assert {file_uri(path) for path in done} == {each.uri for each in nestor.manifests.all() if each.status == "stored"}
+    assert done
+    again = list(nestor.ingest.run(media.discover([folder])))
+    assert {outcome.path for outcome in again if outcome.skipped} == done
 
 
 class Changed(Exception):

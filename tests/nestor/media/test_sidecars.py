@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nestor.media import is_sidecar, read
+from nestor.media.sidecars import notes
 from nestor.media.subtitles import Cue, parse, spread
 from nestor.media.wording import cleaned, joined, readable_name
 
@@ -227,3 +228,20 @@ def test_cleaned_text_is_stable_and_can_be_written(text: str) -> None:
 def test_what_was_said_already_is_not_repeated() -> None:
     """A part that an earlier one contains is left out."""
     assert joined(["a red ship", "red ship", "", "a blue ship"]) == "a red ship\na blue ship"
+
+
+def test_captions_are_cut_at_line_feeds_alone(tmp_path: Path) -> None:
+    """JSON strings may hold what Unicode calls the end of a line; Windows ends lines with two characters."""
+    picture = tmp_path / "a.jpg"
+    lines = ['{"path": "b.jpg"}', '{"path": "a.jpg", "caption": "one\u2028two\u0085three"}', ""]
+    (tmp_path / "captions.jsonl").write_bytes("\r\n".join(lines).encode())
+    assert notes(picture).descriptions == ("one\u2028two\u0085three",)
+    assert notes(picture).warnings == ()
+
+
+def test_a_name_too_long_for_a_sidecar_has_none(tmp_path: Path) -> None:
+    """255 characters are a file's, but not with four more."""
+    picture = tmp_path / ("x" * 251 + ".jpg")
+    picture.write_bytes(b"")
+    assert notes(picture).descriptions == ()
+    assert not is_sidecar(tmp_path / ("x" * 251 + ".srt"))

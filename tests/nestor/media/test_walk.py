@@ -2,8 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -70,6 +72,65 @@ def test_only_regular_files_are_found(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile) as caught:
         read(tmp_path / "pipe.txt")
     assert caught.value.reason == "unsupported"
+
+
+def test_what_may_not_be_looked_at_is_denied() -> None:
+    """A locked folder in a tree, and a file in it that is named; the others are found. Nothing is raised."""
+    with TemporaryDirectory() as made, _as_nobody(Path(made)):
+        root = Path(made)
+        tree(root, "a.txt", "locked/b.txt", "z.txt")
+        (root / "locked").chmod(0)
+        try:
+            names = list(discover([root, root / "locked" / "b.txt"]))
+            assert names == [root / "a.txt", root / "locked", root / "z.txt", root / "locked" / "b.txt"]
+            for path in (root / "locked", root / "locked" / "b.txt"):
+                with pytest.raises(UnreadableFile, match="permissions") as caught:
+                    read(path)
+                assert caught.value.reason == "denied"
+        finally:
+            (root / "locked").chmod(0o700)
+
+
+def test_names_that_cannot_be_are_missing(tmp_path: Path) -> None:
+    """They are given like any other that leads nowhere."""
+    path = tmp_path / ("x" * 300)
+    assert list(discover([path])) == [path]
+    with pytest.raises(UnreadableFile) as caught:
+        read(path)
+    assert caught.value.reason == "missing"
+
+
+def test_the_home_is_left_out(tmp_path: Path) -> None:
+    """Also behind a link; itself it is refused at once, while what lies in it may be named."""
+    tree(tmp_path, "a.txt", "home/thumbnails/b.txt")
+    home = tmp_path / "home"
+    (tmp_path / "link").symlink_to(home)
+    assert list(discover([tmp_path], home=home)) == [tmp_path / "a.txt"]
+    assert list(discover([tmp_path], home=tmp_path / "link")) == [tmp_path / "a.txt"]
+    assert list(discover([home / "thumbnails"], home=home)) == [home / "thumbnails" / "b.txt"]
+    for named in (home, tmp_path / "link"):
+        with pytest.raises(InvalidInput, match="is the home"):
+            discover([tmp_path, named], home=home)
+
+
+def test_an_empty_path_is_refused() -> None:
+    """It would be the current folder."""
+    with pytest.raises(InvalidInput, match="empty"):
+        discover([""])
+
+
+@contextmanager
+def _as_nobody(folder: Path) -> Iterator[None]:
+    """Drop root's rights, where there are any."""
+    if os.geteuid():
+        yield
+        return
+    os.chown(folder, 65534, -1)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_the_fingerprint_changes_with_what_shapes_the_segments(make_image: Make, tmp_path: Path) -> None:

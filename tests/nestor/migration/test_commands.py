@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from nestor.domain import DIMENSIONS
+from nestor.migration.switch import Choice, choose, chosen
 from nestor.settings import Settings
 from nestor.wiring import Nestor
 
@@ -82,6 +83,61 @@ def test_a_source_that_is_not_there(command: Command, tmp_path: Path) -> None:
     code, document, words = command("migrate", tmp_path / "nowhere")
     assert (code, document) == (2, None)
     assert "nowhere" in words
+
+
+def test_nothing_to_migrate_changes_nothing(command: Command, tmp_path: Path) -> None:
+    """A wrong folder is an error, and takes no strategy back."""
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong/readme.txt").write_text("hello")
+    choose(tmp_path / "home", Choice("manual", str(tmp_path / "old")))
+    code, document, words = command("migrate", tmp_path / "wrong")
+    assert (code, document) == (2, None)
+    assert "holds no embedding of a placeholder (but readme.txt" in words
+    assert chosen(tmp_path / "home") == Choice("manual", str(tmp_path / "old"))
+    assert command("status")[1]["indexes"] == {}
+
+
+def test_nothing_to_roll_back_changes_nothing(command: Command, tmp_path: Path) -> None:
+    """Searches of an empty home are not sent to an empty folder."""
+    code, document, words = command("rollback", tmp_path / "back")
+    assert (code, document) == (2, None)
+    assert "Nothing is stored in this home" in words
+    assert chosen(tmp_path / "home") is None
+
+
+def test_what_the_migration_brought_lies_in_the_placeholder(old: Any, command: Command, tmp_path: Path) -> None:
+    """With nothing added since, only that placeholder can be searched, or one that gets everything."""
+    old.film("s3://src/a.mp4", 1)
+    assert command("migrate", old.root)[0] == 0
+    code, _, words = command("rollback", tmp_path / "back")
+    assert (code, "--all" in words) == (2, True)
+    assert chosen(tmp_path / "home") is None
+    code, document, words = command("rollback", old.root)
+    assert (code, document["assets"]) == (0, 0), words
+    assert chosen(tmp_path / "home") == Choice("manual", str(old.root))
+
+
+@pytest.mark.parametrize("below", ["", "sub"])
+def test_a_file_is_no_folder_to_roll_back_to(old: Any, command: Command, tmp_path: Path, below: str) -> None:
+    """One sentence, and the strategy is left alone."""
+    old.film("s3://src/a.mp4", 1)
+    assert command("migrate", old.root)[0] == 0
+    (tmp_path / "file").write_text("mine")
+    code, _, words = command("rollback", tmp_path / "file" / below, "--all")
+    assert (code, "Cannot write" in words, "Traceback" in words) == (2, True, False)
+    assert chosen(tmp_path / "home") is None
+
+
+def test_what_comes_after_a_rollback(command: Command, tmp_path: Path) -> None:
+    """It is found after another rollback, as the first one says."""
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").write_text(f"The {name} heron.")
+        code, _, words = command("ingest", tmp_path / f"{name}.txt")
+        assert (code, "finds what is new after `nestor rollback` again" in words) == (0, name == "two")
+        code, _, words = command("rollback", tmp_path / "back")
+        assert (code, "after the same `nestor rollback` again" in words) == (0, True)
+    found = command("search", "heron")[1]
+    assert (found["strategy"], len(found["hits"])) == ("manual", 2)
 
 
 def test_a_sick_home(command: Command) -> None:

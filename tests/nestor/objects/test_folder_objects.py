@@ -61,6 +61,29 @@ def test_no_folder_is_an_error(tmp_path: Path) -> None:
         list(FolderObjects(tmp_path / "nowhere").keys("s3://any/"))
 
 
+@pytest.mark.parametrize("below", ["", "sub"])
+def test_a_file_in_place_of_the_folder(tmp_path: Path, below: str) -> None:
+    """It is said that nothing can be written there, and the file stays."""
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(ObjectsError, match=r"Cannot write .*file"):
+        FolderObjects(tmp_path / "file" / below).put("s3://any/a/x", b"x")
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_a_folder_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is neither missing nor empty."""
+    with pytest.raises(ObjectsError, match=r"Cannot use .*too long"):
+        list(FolderObjects(tmp_path / ("x" * 300)).keys("s3://any/"))
+
+    def locked(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", locked)
+    with pytest.raises(ObjectsError, match="Permission denied") as caught:
+        list(FolderObjects(tmp_path).keys("s3://any/"))
+    assert caught.value.code == "PermissionError"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(objects: FolderObjects, tmp_path: Path) -> None:
     """It is an error of its own, not a missing file."""

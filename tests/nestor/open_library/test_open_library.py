@@ -10,7 +10,7 @@ import pytest
 
 from nestor import open_library
 from nestor.domain import FULL_DIMENSION, Embedding
-from nestor.errors import HomeBusy, InvalidInput
+from nestor.errors import HomeBusy, HomeUnusable, InvalidInput
 from nestor.moments import described, moment
 
 
@@ -39,6 +39,22 @@ def test_what_goes_in_is_found(tmp_path: Path, notes: Path, digest_embedder: Any
         for key in (f"{best.object_id}_segment_1", best.object_id, "_segment_", f"{best.key}_segment_0"):
             with pytest.raises(InvalidInput, match="There is no segment"):
                 library.segment(key)
+
+
+def test_one_path_and_one_tag_need_no_list(tmp_path: Path, notes: Path, digest_embedder: Any) -> None:
+    """A text is not taken for the letters in it; an empty path, and the home, are refused."""
+    with open_library(tmp_path / "home", embedder=digest_embedder) as library:
+        library.ingest(str(notes / "apes.txt"), tags="zoo")
+        library.ingest(notes / "lists.txt", tags=["zoo", "new"])
+        assert [(each.file_name, each.tags) for each in library.assets()] == [
+            ("apes.txt", ("zoo",)),
+            ("lists.txt", ("zoo", "new")),
+        ]
+        for wrong in ("", tmp_path / "home"):
+            with pytest.raises(InvalidInput):
+                library.ingest(wrong)
+        report = library.ingest(tmp_path)
+        assert (report.stored, report.failures) == (3, [])
 
 
 def test_what_narrows(tmp_path: Path, notes: Path, digest_embedder: Any) -> None:
@@ -95,6 +111,14 @@ def test_there_is_nothing_to_read_before_the_first_ingest(tmp_path: Path) -> Non
     with pytest.raises(InvalidInput, match="nestor ingest"), open_library(tmp_path / "home", read_only=True):
         pass
     assert not (tmp_path / "home").exists()
+
+
+def test_a_home_of_no_possible_name_cannot_be_used(tmp_path: Path) -> None:
+    """Whether to read or to write."""
+    for read_only in (True, False):
+        opening = open_library(tmp_path / ("x" * 300), read_only=read_only)
+        with pytest.raises(HomeUnusable, match="Cannot use"), opening:
+            pass
 
 
 def test_a_picture_is_kept_with_its_moment(tmp_path: Path, root: Path, digest_embedder: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nestor.adapters.folder_objects import FolderObjects
-from nestor.errors import InvalidInput, NestorError
+from nestor.errors import InvalidInput, NestorError, ObjectMissing
 from nestor.migration.source import Placeholder
 from nestor.scan import Scan
 from nestor.strategies import Asked, Manual
@@ -75,8 +75,8 @@ def test_an_embedding_that_cannot_be_read_is_an_error(folder: Path) -> None:
 
 
 def test_no_folder_is_an_error(tmp_path: Path) -> None:
-    """Not an empty answer."""
-    with pytest.raises(NestorError, match="no folder"):
+    """Not an empty answer; the ways out are named."""
+    with pytest.raises(ObjectMissing, match=r"no folder.*`direct`.*`nestor rollback`.*`nestor migrate`"):
         manual(tmp_path / "none").search(Asked(embedding=unit(7).astype(np.float32)))
 
 

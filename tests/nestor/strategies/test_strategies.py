@@ -194,15 +194,18 @@ def test_hybrid_needs_words_and_a_searchable_text(shelf: Shelf, question: Asking
     """Both are said."""
     with pytest.raises(InvalidInput, match="needs words"):
         Hybrid(shelf.vectors).search(Asked(embedding=question(1).embedding))
-    with pytest.raises(VectorsError, match="text"):
+    with pytest.raises(VectorsError, match="`nestor setup`") as caught:
         Hybrid(shelf.vectors).search(question(1))
+    assert caught.value.code == "ValidationException"
+    with pytest.raises(VectorsError, match="NotFoundException"):
+        Hybrid(shelf.vectors).search(question(1, dimension=1024))
 
 
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
         ("nearest", {}, "no strategy 'nearest'.*hierarchical"),
-        ("manual", {}, "--placeholder"),
+        ("manual", {}, "none is known here.*`nestor rollback`.*--placeholder"),
         ("hierarchical", {"coarse": 1024}, "256 or 384"),
         ("refetch", {"candidates": 0}, "1 to 10,000"),
     ],

@@ -69,7 +69,7 @@ def test_counted(nestor: Nestor) -> None:
     nestor.answers._shadows._share = 1.0  # type: ignore[union-attr]  # without the rest after each
     _, found = (nestor.answers.answer(question).found for _ in range(2))
     nestor.answers._shadows.settle()  # type: ignore[union-attr]
-    asked_again = _shadowed(question, Question(Same().embed_text_query("words"), 0.0), Direct(nestor.vectors))
+    asked_again = _shadowed(question, Question(lambda: Same().embed_text_query("words")), Direct(nestor.vectors))
     recall = Shadow(nestor.vectors).compare(asked_again)
     assert recall is not None
     seen = told(nestor.metrics)

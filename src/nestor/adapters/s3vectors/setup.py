@@ -8,7 +8,7 @@ from typing import Any, Final
 from nestor.adapters.s3vectors.calls import Calls
 from nestor.adapters.s3vectors.errors import CONFLICT, NOT_FOUND
 from nestor.adapters.s3vectors.indexes import EMBEDDER_TAG, Indexes, index_name, patiently, shape_faults
-from nestor.domain import DIMENSIONS
+from nestor.domain import DIMENSIONS, FULL_DIMENSION
 from nestor.errors import VectorsError
 
 TEXT_KEY: Final = "text"
@@ -26,12 +26,14 @@ class Part:
 
     name: str
     made: bool = False
+    absent: bool = False
+    """Whether it is missing and was left so."""
     changed: tuple[str, ...] = ()
     """What was added to it, in words."""
     differs: tuple[str, ...] = ()
     """In what it is not as Nestor needs it; nothing was done about that."""
     notes: tuple[str, ...] = ()
-    """What the endpoint cannot do; Nestor works without it."""
+    """What the endpoint cannot do, or why it is absent; Nestor works without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def set_up(
 ) -> SetUp:
     """Make the bucket and an index of each size where missing, bound to the embedder, their text searchable.
 
-    Doing it again changes nothing, and nothing is ever deleted or replaced. Raises VectorsError.
+    Doing it again changes nothing, and nothing is ever deleted or replaced. A smaller index that is missing beside a
+    filled one of 3072 was dropped, and is left so: an empty one would find nothing. Raises VectorsError.
     """
     calls = Calls(client)
     indexes = Indexes(calls, bucket=bucket, sleep=sleep)
@@ -85,7 +88,11 @@ def _bucket(calls: Calls, bucket: str) -> Part:
 
 
 def _index(calls: Calls, indexes: Indexes, dimension: int, *, embedder: str, sleep: Callable[[float], None]) -> Part:
-    made = indexes.find(dimension) is None and indexes.create(dimension, embedder=embedder)
+    missing = indexes.find(dimension) is None
+    if missing and dimension != FULL_DIMENSION and _holds_vectors(indexes, FULL_DIMENSION):
+        why = f"was dropped, and is left so: `nestor reindex --add {dimension}` makes and fills it"
+        return Part(name=index_name(dimension), absent=True, notes=(why,))
+    made = missing and indexes.create(dimension, embedder=embedder)
     found = patiently(lambda: indexes.get(dimension), sleep=sleep)
     faults = shape_faults(found, dimension=dimension)
     fault, tagged = _embedder(calls, indexes, found, embedder=embedder)
@@ -97,6 +104,11 @@ def _index(calls: Calls, indexes: Indexes, dimension: int, *, embedder: str, sle
         differs=tuple(filter(None, (*faults, fault))),
         notes=tuple(filter(None, (note,))),
     )
+
+
+def _holds_vectors(indexes: Indexes, dimension: int) -> bool:
+    found = indexes.find(dimension)
+    return found is not None and indexes.holds_vectors(found)
 
 
 def _embedder(calls: Calls, indexes: Indexes, found: dict[str, Any], *, embedder: str) -> tuple[str, str]:
