@@ -65,13 +65,13 @@ class OneWrite(asyncio.Transport):
         elif bytes(data[: len(_ANSWER)]) == _ANSWER and bytes(data[: len(_CONTINUE)]) != _CONTINUE:
             self._head = bytes(data)
             return
-        self._under.write(data)
+        self._pass_on(data)
 
     def flush(self) -> None:
         """Send a head that no body follows."""
         if self._head is not None:
             head, self._head = self._head, None
-            self._under.write(head)
+            self._pass_on(head)
 
     def close(self) -> None:
         """Send all, and close."""
@@ -102,6 +102,11 @@ class OneWrite(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the other one tells."""
         return self._under.get_extra_info(name, default)
+
+    def _pass_on(self, data: bytes | bytearray | memoryview) -> None:
+        # uvicorn tells of a client that left the latest request only: others that it sent are still being answered.
+        if not self._under.is_closing():
+            self._under.write(data)
 
 
 class _TooLarge(Exception):

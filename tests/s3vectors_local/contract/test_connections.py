@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from s3vectors_local import limits
 from s3vectors_local.engine import Engine
 from s3vectors_local.server import Options
 
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what was not sent or read is dropped
 LIST = b"POST /ListVectorBuckets HTTP/1.1\r\nhost: localhost\r\n"
 WHOLE = LIST + b"content-length: 2\r\n\r\n{}"
 
@@ -299,6 +302,22 @@ def test_what_is_no_request_is_told(engine: Engine, serve: Any) -> None:
         assert _errors(server.port, b"nonsense\r\n\r\n") == [(400, "SerializationException")]
         assert _errors(server.port, LIST) == [(408, "RequestTimeoutException")]
     assert seen == [("unknown", 400, "SerializationException"), ("unknown", 408, "RequestTimeoutException")]
+
+
+def test_gone_before_the_answers(engine: Engine, serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that sends several requests and goes away is no fault of the server: nothing is said about it."""
+    with serve(engine) as server:
+        logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+        for number in range(60):
+            with _connected(server.port) as connection:
+                connection.sendall(WHOLE * 3)
+                time.sleep(number % 6 / 1000)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        with _connected(server.port) as connection:
+            connection.sendall(WHOLE)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    logging.getLogger("uvicorn.error").removeHandler(caplog.handler)
+    assert caplog.records == []
 
 
 def test_http_1_0(served: int) -> None:

@@ -24,6 +24,9 @@ class _Under(asyncio.Transport):
     def abort(self) -> None:
         self.done.append("aborted")
 
+    def is_closing(self) -> bool:
+        return "closed" in self.done or "aborted" in self.done
+
     def get_write_buffer_size(self) -> int:
         return 5
 
@@ -59,6 +62,9 @@ def test_a_head_alone() -> None:
     assert under.done == [HEAD]
     transport.write(HEAD)
     transport.close()
+    assert under.done == [HEAD, HEAD, "closed"]
+    transport.write(HEAD)
+    transport.write(b"{}")
     assert under.done == [HEAD, HEAD, "closed"]
 
 
