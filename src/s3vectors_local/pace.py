@@ -80,4 +80,7 @@ def is_plain_body(body: bytes) -> bool:
     if start < 0 or body.find(b'"', start, end) >= 0:
         return False
     rest = body[:start] + body[end:]
+    # A second topK may be the one that counts; behind a backslash any member may be spelled otherwise.
+    if rest.count(b'"topK"') != 1 or b"\\" in rest:
+        return False
     return bool(_TOP_K.search(rest)) and not any(member in rest for member in _LONGER)

@@ -159,6 +159,25 @@ def test_pages_filters_and_plain_queries_on_one_connection(serving: Serving) -> 
         assert _nearest(client, [1, 0, 0, 0], 2, filter={"even": False}) == ["k1", "k3"]
 
 
+@pytest.mark.parametrize(
+    "asked", ['"topK":1,"topK":200', '"x":{"topK":1},"topK":200', '"topK":1,"top\\u004b":200', '"topK":200']
+)
+def test_pages_however_they_are_asked_for(serving: Serving, asked: str) -> None:
+    """The token of a first page is good for the next one, wherever else in the request a number of results stands."""
+    vectors = [{"key": f"k{number}", "data": {"float32": [1, number, 0, 0]}} for number in range(200)]
+    serving.client().put_vectors(**PLACE, vectors=vectors)
+    members = json.dumps(PLACE | {"queryVector": {"float32": [1, 0, 0, 0]}}).removesuffix("}")
+    found: list[str] = []
+    token = ""
+    for _ in range(2):
+        with closing(http.client.HTTPConnection("127.0.0.1", serving.port, timeout=10)) as connection:
+            connection.request("POST", "/QueryVectors", f"{members},{asked}{token}}}")
+            page = json.loads(connection.getresponse().read())
+        found += [each["key"] for each in page["vectors"]]
+        token = f',"nextToken":"{page.get("nextToken")}"'
+    assert found == [f"k{number}" for number in range(200)]
+
+
 def test_errors_of_a_query(serving: Serving) -> None:
     """A reader refuses as the server does."""
     client = serving.client()
