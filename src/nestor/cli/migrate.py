@@ -114,11 +114,12 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _print_verification(checked: dict[str, Any]) -> None:
-    missing, unequal = sum(checked["missing"].values()), len(checked["unequal"])
+    sizes, missing, unequal = len(checked["missing"]), sum(checked["missing"].values()), len(checked["unequal"])
     agreement = ", ".join(f"{size}: {share:.1%}" for size, share in checked["agreement"].items())
     click.echo(
-        f"Verified: {missing:,} of 4 x {checked['stored']:,} rows missing, {unequal:,} embeddings unequal among "
-        f"4 x {checked['compared']:,}; agreement with the old scan over {checked['scanned']:,} segments {agreement}."
+        f"Verified: {missing:,} of {sizes} x {checked['stored']:,} rows missing, {unequal:,} embeddings unequal "
+        f"among {sizes} x {checked['compared']:,}; agreement with the old scan over {checked['scanned']:,} segments "
+        f"{agreement}."
     )
     if not checked["holds"]:
         say("The verification failed: run the same command with --recheck.")

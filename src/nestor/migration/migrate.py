@@ -94,14 +94,16 @@ class Migration:
         vectors: Vectors,
         manifests: Manifests,
         journal: Journal,
+        dimensions: Sequence[int] = DIMENSIONS,
         jobs: int = 4,
     ) -> None:
-        """Work through these ports, in so many threads."""
+        """Work through these ports, into the indexes of these sizes, in so many threads."""
         self._survey = Surveyor(placeholder, journal=journal, jobs=jobs)
         self._mover = mover
         self._vectors = vectors
         self._manifests = manifests
         self._journal = journal
+        self._dimensions = dimensions
         self._jobs = jobs
 
     def survey(self) -> Survey:
@@ -116,7 +118,7 @@ class Migration:
         the work cannot go on: run again to complete it.
         """
         if not dry_run:
-            self._vectors.prepare(DIMENSIONS, embedder=embedder)
+            self._vectors.prepare(self._dimensions, embedder=embedder)
         with ThreadPoolExecutor(self._jobs, "nestor-migrate") as pool:
             working: deque[Future[list[tuple[Found, Moved]]]] = deque()
             for batch in self._batches(recheck=recheck):

@@ -24,6 +24,9 @@ FLAT: Final = "flat"
 ROUNDING: Final = 1e-3
 """An embedding whose length is this near to 1 is kept bit for bit."""
 
+MOST_SEGMENTS: Final = 1_000_000
+"""Of one asset. What removes or writes back an asset counts up to its last segment."""
+
 _PATHS: Final = (
     (FOLDERS, re.compile(r"[^/]*?(?P<size>\d{1,5})d/(?P<asset>[^/]+)/segment_(?P<segment>\d{1,9}|None)\.json")),
     (FLAT, re.compile(r"[^/]*?(?P<size>\d{1,5})d/(?P<asset>[^/]+)_segment_(?P<segment>\d{1,9}|None)\.json")),
@@ -33,7 +36,7 @@ _PATHS: Final = (
 class Damaged(NestorError):
     """An object that cannot be moved; the text says why, `reason` is a short word for tables.
 
-    Reasons: missing, broken (no JSON), shape, length, numbers, zero, size, embedder, duplicate, incomplete.
+    Reasons: missing, broken (no JSON), shape, length, numbers, zero, size, embedder, duplicate, incomplete, segment.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

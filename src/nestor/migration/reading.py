@@ -14,7 +14,7 @@ from nestor.domain import DIMENSIONS, FULL_DIMENSION, Embedding, Manifest, Segme
 from nestor.errors import InvalidInput
 from nestor.migration.journal import Asset, Listed, Note, Source
 from nestor.migration.naming import Described, describe
-from nestor.migration.placeholder import Damaged, Parsed, parse
+from nestor.migration.placeholder import MOST_SEGMENTS, Damaged, Parsed, parse
 from nestor.migration.source import Placeholder
 from nestor.nesting import nest
 
@@ -61,7 +61,10 @@ class AssetReader:
         dimensions: Sequence[int] = DIMENSIONS,
         ahead: Executor | None = None,
     ) -> None:
-        """Copy what is damaged into the quarantine, if there is one; read ahead in those threads, if there are any."""
+        """Give these sizes, the largest among them.
+
+        Copy what is damaged into the quarantine, if there is one; read ahead in those threads, if there are any.
+        """
         self._placeholder = placeholder
         self._quarantine = quarantine
         self._dimensions = tuple(dimensions)
@@ -115,7 +118,10 @@ class AssetReader:
             made = nest(parsed[FULL_DIMENSION].embedding, self._dimensions)
             found = {size: parsed[size].embedding if size in parsed else made[size] for size in self._dimensions}
             derived += sum(size not in parsed for size in self._dimensions)
-            notes.differing(each for each in objects if each.place.dimension in parsed and _differs(each, found, made))
+            kept_sizes = parsed.keys() & found.keys()
+            notes.differing(
+                each for each in objects if each.place.dimension in kept_sizes and _differs(each, found, made)
+            )
             kept[described.segment.index] = (described, objects[-1], found)
         return self._found(asset, kept, derived=derived, notes=notes, digest=digest.hexdigest())
 
@@ -137,7 +143,8 @@ class AssetReader:
                 yield each.place.dimension, parsed
 
     def _check_size(self, listed: Listed) -> None:
-        if listed.place.dimension not in self._dimensions:
+        # Objects of a size that was dropped are read all the same: an asset's hash is not to depend on that.
+        if listed.place.dimension not in DIMENSIONS:
             raise Damaged(f"There is no index of {listed.place.dimension} components.", reason="size")
 
     def _set_aside(self, path: str, content: bytes) -> None:
@@ -217,6 +224,11 @@ def _described(first: Listed, parsed: Mapping[int, Parsed], *, embedder: str) ->
     if FULL_DIMENSION not in parsed:
         raise Damaged(f"Its segment has no sound embedding of {FULL_DIMENSION:,} components.", reason="incomplete")
     described = describe(parsed[FULL_DIMENSION].metadata, first.place)
+    if described.segment.index >= MOST_SEGMENTS:
+        raise Damaged(
+            f"It is segment {described.segment.index:,} of its asset: the last possible is {MOST_SEGMENTS - 1:,}.",
+            reason="segment",
+        )
     made_by = described.manifest.embedder or embedder
     if made_by != embedder:
         raise Damaged(f"It was made by the embedder {made_by!r}, and this is {embedder!r}.", reason="embedder")

@@ -59,13 +59,21 @@ class Verifier:
     """Compares the placeholder with the indexes."""
 
     def __init__(
-        self, placeholder: Placeholder, *, journal: Journal, vectors: Vectors, rows: Rows, seed: int = 0
+        self,
+        placeholder: Placeholder,
+        *,
+        journal: Journal,
+        vectors: Vectors,
+        rows: Rows,
+        dimensions: Sequence[int] = DIMENSIONS,
+        seed: int = 0,
     ) -> None:
-        """Compare through these ports; the seed chooses the samples."""
+        """Compare these sizes through these ports; the seed chooses the samples."""
         self._placeholder = placeholder
         self._journal = journal
         self._vectors = vectors
         self._rows = rows
+        self._dimensions = dimensions
         self._seed = seed
 
     def verify(self, *, sample: int = 200, questions: int = 10, scan: int = 2_000) -> Verification:
@@ -78,7 +86,7 @@ class Verifier:
         compared = chosen[:sample]
         return Verification(
             stored=stored,
-            missing={size: stored - self._present(size) for size in DIMENSIONS},
+            missing={size: stored - self._present(size) for size in self._dimensions},
             compared=len(compared),
             unequal=tuple(self._unequal(compared)),
             scanned=len(chosen[:scan]),
@@ -103,7 +111,7 @@ class Verifier:
     def _unequal(self, sources: Sequence[Source]) -> Iterator[str]:
         for some in _chunks(sources):
             wanted = [(each.key, self._embeddings(each)) for each in some]
-            for size in DIMENSIONS:
+            for size in self._dimensions:
                 rows = self._rows.get(size, [key for key, _ in wanted])
                 for key, embeddings in wanted:
                     if key not in rows or rows[key].embedding.tobytes() != embeddings[size].tobytes():
@@ -113,10 +121,10 @@ class Verifier:
         if not asked:
             return {}
         queries = nest(np.stack([self._embeddings(each)[FULL_DIMENSION] for each in asked]))
-        similarities = {size: np.empty((len(asked), len(scanned)), np.float32) for size in DIMENSIONS}
+        similarities = {size: np.empty((len(asked), len(scanned)), np.float32) for size in self._dimensions}
         for start, some in zip(range(0, len(scanned), _TOGETHER), _chunks(scanned), strict=True):
             found = [self._embeddings(each) for each in some]
-            for size in DIMENSIONS:
+            for size in self._dimensions:
                 rows = np.stack([each[size] for each in found])
                 similarities[size][:, start : start + len(some)] = queries[size] @ rows.T
         keys = [each.key for each in scanned]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nestor.adapters.manifests import SqliteManifests
 from nestor.adapters.thumbnails import FolderThumbnails
+from nestor.domain import DIMENSIONS
 from nestor.ports import Embedder, Vectors
 from nestor.settings import Settings
 from nestor.wiring import clients, embedders
@@ -85,6 +86,10 @@ class Home:
         manifests = SqliteManifests(self.settings.home / "manifests.sqlite")
         self._closing.callback(manifests.close)
         return manifests
+
+    def dimensions(self) -> tuple[int, ...]:
+        """Return the sizes that files are stored at: those that `reindex` left, as the first manifest tells."""
+        return next((manifest.dimensions for manifest in self.manifests.all()), DIMENSIONS)
 
     @functools.cached_property
     def thumbnails(self) -> FolderThumbnails:

@@ -45,17 +45,24 @@ class Migrations(Home):
         if per_second is None and self.settings.vectors == "aws" and not self.settings.endpoint_url:
             per_second = SERVICE
         copies = Placeholder(FolderObjects(folder / "quarantine"), root="s3://quarantine/", name="quarantine")
+        dimensions = self.dimensions()
         mover = Mover(
-            AssetReader(placeholder, quarantine=None if dry_run else copies),
+            AssetReader(placeholder, quarantine=None if dry_run else copies, dimensions=dimensions),
             vectors=self.vectors,
             manifests=self.manifests,
             pace=Pace(per_second),
         )
         migration = Migration(
-            placeholder, mover=mover, vectors=self.vectors, manifests=self.manifests, journal=journal, jobs=jobs
+            placeholder,
+            mover=mover,
+            vectors=self.vectors,
+            manifests=self.manifests,
+            journal=journal,
+            dimensions=dimensions,
+            jobs=jobs,
         )
         rows = S3Rows(self.client, bucket=self.settings.vector_bucket)
-        verifier = Verifier(placeholder, journal=journal, vectors=self.vectors, rows=rows)
+        verifier = Verifier(placeholder, journal=journal, vectors=self.vectors, rows=rows, dimensions=dimensions)
         return Moving(
             migration=migration,
             verifier=verifier,

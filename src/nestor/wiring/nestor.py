@@ -4,7 +4,6 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from nestor import media
-from nestor.domain import DIMENSIONS
 from nestor.ingest import Ingest
 from nestor.library import Library
 from nestor.ports import Embedder
@@ -48,8 +47,7 @@ class Nestor(Chatting, Migrations):
             vectors=self.vectors,
             manifests=self.manifests,
             thumbnails=self.thumbnails,
-            # Those that `reindex` left, as the first manifest tells.
-            dimensions=next((manifest.dimensions for manifest in self.manifests.all()), DIMENSIONS),
+            dimensions=self.dimensions(),
             with_codes=self._with_codes,
         )
 

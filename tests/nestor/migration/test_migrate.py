@@ -287,3 +287,36 @@ def test_stopped_anywhere_and_resumed(
         migrate(wired=other)
         assert everything(home) == everything(other)
         assert list(home.manifests.all()) == list(other.manifests.all())
+
+
+def test_a_dropped_size_stays_dropped(old: Any, migrate: Any, home: Nestor, everything: Any) -> None:
+    """What comes later is stored at the sizes that are left, what was moved counts as moved, and nothing is damaged."""
+    old.film("s3://src/film.mp4", 2)
+    migrate()
+    list(home.reindex.run(drop=[256]))
+    old.film("s3://src/later.mp4", 2)
+    moving = home.migration(str(old.root))
+    moving.look()
+    moved = {each.uri: each.outcome for each in moving.run(recheck=True)}
+    assert moved == {"s3://src/film.mp4": Outcome.UNCHANGED, "s3://src/later.mp4": Outcome.STORED}
+    assert home.vectors.embedder(256) is None
+    assert moving.report()["total"]["quarantined"] == {}
+    assert [each.dimensions for each in home.manifests.all()] == [(384, 1024, 3072)] * 2
+    verification = moving.verify(sample=10)
+    assert (verification.holds, verification.missing) == (True, {384: 0, 1024: 0, 3072: 0})
+
+
+@pytest.mark.parametrize(
+    ("asset", "segment", "page"), [("a", 999_999_999, None), ("a", 1_000_000, None), ("a_page_2000000", 0, 2_000_000)]
+)
+def test_a_segment_number_beyond_all_reason_is_set_aside(
+    old: Any, migrate: Any, home: Nestor, asset: str, segment: int, page: int | None
+) -> None:
+    """To delete or to roll back such an asset would take until all numbers below were asked for."""
+    old.put(FILM, asset=asset, segment=segment, **({} if page is None else {"processedPage": page}))
+    old.put("s3://src/other.mp4", segment=999_999)
+    assert {uri: moved.outcome for uri, moved in migrate().items()} == {
+        FILM: Outcome.EMPTY,
+        "s3://src/other.mp4": Outcome.STORED,
+    }
+    assert {note["name"] for note in notes(home, "quarantined")} == {"segment"}
