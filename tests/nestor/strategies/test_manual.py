@@ -114,3 +114,9 @@ def test_a_filter_that_cannot_be_read_is_refused(where: Any) -> None:
     """Before anything is read."""
     with pytest.raises(InvalidInput):
         predicate(where)
+
+
+def test_a_size_that_the_placeholder_lacks_is_an_error(folder: Path) -> None:
+    """Not an empty answer: a rollback after a size was dropped writes none of it."""
+    with pytest.raises(ObjectMissing, match=r"holds no embedding of 1024 components.*`direct`"):
+        manual(folder).search(Asked(embedding=unit(7).astype(np.float32), dimension=1024))
