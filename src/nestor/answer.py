@@ -103,20 +103,27 @@ class Answers:
         return answer
 
     def _answer(self, asked: Asked, question: Question, strategy: Strategy) -> Answer:
-        if self._shadows is not None:
-            self._shadows.offer(_shadowed(asked, question, strategy))
         found = self._search.ask(
-            question, dimension=asked.dimension, top_k=asked.top_k, where=asked.where, strategy=strategy
+            question,
+            dimension=asked.dimension,
+            top_k=asked.top_k,
+            where=asked.where,
+            strategy=strategy,
+            asking=lambda embedding: self._offer(asked, embedding, strategy),
         )
         if not asked.with_embeddings or not found.hits:
             return Answer(found)
         embeddings, spent = self._vectors.fetch(asked.dimension, [hit.key for hit in found.hits])
         return Answer(replace(found, spent=found.spent + spent), embeddings)
 
+    def _offer(self, asked: Asked, embedding: Embedding, strategy: Strategy) -> None:
+        if self._shadows is not None:
+            self._shadows.offer(_shadowed(asked, embedding, strategy))
 
-def _shadowed(asked: Asked, question: Question, strategy: Strategy) -> Shadowed:
+
+def _shadowed(asked: Asked, embedding: Embedding, strategy: Strategy) -> Shadowed:
     return Shadowed(
-        embedding=question.embedding,
+        embedding=embedding,
         strategy=strategy.name,
         dimension=asked.dimension,
         top_k=asked.top_k,

@@ -80,6 +80,10 @@ class Question:
             return self._made
 
 
+def _nobody(embedding: Embedding) -> None:
+    del embedding
+
+
 def agreement(found: Found, reference: Found) -> float:
     """Return the share of the reference's keys that `found` holds too, 0 to 1 (1 when the reference is empty)."""
     wanted = {hit.key for hit in reference.hits}
@@ -143,17 +147,24 @@ class Search:
         top_k: int = 10,
         where: Filter | None = None,
         strategy: Strategy | None = None,
+        asking: Callable[[Embedding], None] = _nobody,
     ) -> Found:
         """Return the nearest segments at that size, found by the strategy; `direct` when none is given.
 
-        Raises InvalidInput for a size or top_k out of range or an index that is not there, EmbedderMismatch when it was
-        filled by another embedder, EmbeddingFailed, VectorsError when the store fails: never an empty result instead.
+        `asking` hears the question's embedding just before the indexes are asked: not where it was refused.
+
+        Raises InvalidInput for a size or top_k out of range, for an index that is not there or is empty beside one
+        that is not, EmbedderMismatch when it was filled by another embedder, EmbeddingFailed, VectorsError when the
+        store fails: never an empty result instead.
         """
         way = strategy or self._direct
         self.check(way, dimension=dimension)
         asked = Asked(embedding=question.embedding, words=question.words, dimension=dimension, top_k=top_k, where=where)
+        asking(asked.embedding)
         started = self._clock()
         ranking = way.search(asked)
+        if not ranking.hits:
+            self._check_filled(way.indexes(dimension), asked)
         return Found(
             dimension,
             ranking.hits,
@@ -200,6 +211,21 @@ class Search:
                 f"and questions are embedded by {self._embedder.id}: distances between the two mean nothing. "
                 "Search with the former, or ingest into another home."
             )
+
+    def _check_filled(self, indexes: Sequence[int], asked: Asked) -> None:
+        """Raise InvalidInput where an index found nothing because it holds nothing, and another one does."""
+        for index in indexes:
+            if self._holds(index, asked):
+                continue
+            if filled := next((size for size in reversed(self.sizes()) if self._holds(size, asked)), None):
+                raise InvalidInput(
+                    f"The index of {index} components is empty, and that of {filled} is not: "
+                    f"`nestor {'doctor` tells more' if index == FULL_DIMENSION else f'reindex --add {index}` fills it'}."
+                )
+
+    def _holds(self, dimension: int, asked: Asked) -> bool:
+        # Asked, not listed: whoever may search may not list.
+        return bool(self._vectors.query(dimension, asked.prefix(dimension), top_k=1))
 
     def _missing(self, dimension: int) -> str:
         # All other sizes are made from the largest.

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from nestor.answer import Answers, Asked
 from nestor.errors import EmbedderMismatch, InvalidInput
 from nestor.search import Search
-from nestor.strategies import NAMES, Hierarchical, Manual, Refetch
+from nestor.shadow import Shadowed
+from nestor.strategies import NAMES, Direct, Hierarchical, Manual, Refetch
 from nestor.wiring import Nestor
 
 
@@ -125,3 +127,59 @@ def test_an_embedding_that_failed_is_tried_again(without_384: Nestor) -> None:
     with pytest.raises(InvalidInput, match="not yet"):
         search.ask(question)
     assert len(search.ask(question).hits) == 1
+
+
+def test_an_empty_index_beside_a_filled_one_is_said_to_be_empty(without_384: Nestor) -> None:
+    """An empty answer would be wrong, whichever strategy asks; one under a filter that nothing matches is right."""
+    search, vectors = without_384.search, without_384.vectors
+    vectors.prepare([256], embedder=without_384.embedder.id)
+    question = search.words("A heron stands in the shallow water.")
+    empty = re.escape("The index of 256 components is empty, and that of 3072 is not: `nestor reindex --add 256`")
+    with pytest.raises(InvalidInput, match=empty):
+        search.ask(question, dimension=256)
+    for way in (Hierarchical(vectors), Refetch(vectors)):
+        with pytest.raises(InvalidInput, match=empty):
+            search.ask(question, strategy=way)
+    with pytest.raises(InvalidInput, match=empty):
+        search.ask_all(question)
+    list(without_384.reindex.run(add=[256]))
+    assert [len(found.hits) for found in search.ask_all(question)] == [1, 1, 1]
+    assert search.ask(question, dimension=256, where={"modality": "video"}).hits == ()
+
+
+def test_indexes_that_are_all_empty_find_nothing(without_384: Nestor) -> None:
+    """That is the truth once everything was deleted."""
+    (manifest,) = without_384.library.assets()
+    without_384.library.delete(manifest.uri)
+    assert without_384.search.ask(without_384.search.words("heron")).hits == ()
+
+
+def test_a_refused_question_is_not_embedded_for_a_comparison_beside_it(without_384: Nestor) -> None:
+    """Shadow queries ask again what was asked, not what was refused."""
+    other = Counting(without_384.embedder, "paid-1")
+    offered: list[Shadowed] = []
+    answers = Answers(
+        search=Search(embedder=other, vectors=without_384.vectors),
+        strategy=lambda _: Direct(without_384.vectors),
+        vectors=without_384.vectors,
+        metrics=without_384.metrics,
+        shadows=Offered(offered),
+    )
+    with pytest.raises(EmbedderMismatch):
+        answers.answer(Asked(query="heron"))
+    assert (other.asked, offered) == (0, [])
+    other.id = without_384.embedder.id
+    answers.answer(Asked(query="heron", dimension=1024))
+    assert (other.asked, [question.dimension for question in offered]) == (1, [1024])
+
+
+class Offered:
+    """Keeps the questions that it is offered."""
+
+    def __init__(self, questions: list[Shadowed]) -> None:
+        """Keep them there."""
+        self._questions = questions
+
+    def offer(self, question: Shadowed) -> None:
+        """Keep it."""
+        self._questions.append(question)
