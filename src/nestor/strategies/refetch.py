@@ -19,8 +19,8 @@ class Kept(Protocol):
         """Return those that are still what the index holds."""
         ...
 
-    def put(self, dimension: int, embeddings: Mapping[str, Embedding]) -> None:
-        """Keep them."""
+    def put(self, dimension: int, embeddings: Mapping[str, Embedding], hits: Sequence[Hit]) -> None:
+        """Keep those of these hits."""
         ...
 
 
@@ -55,7 +55,7 @@ class Refetch:
             known = self._kept.get(asked.dimension, hits, asked, coarse=self._coarse) if self._kept else {}
             fetched, cost = fetch_all(self._vectors, asked.dimension, [hit.key for hit in hits if hit.key not in known])
             if self._kept:
-                self._kept.put(asked.dimension, fetched)
+                self._kept.put(asked.dimension, fetched, hits)
         with stages("rerank"):
             ordered = best(measured(hits, {**known, **fetched}, asked), asked.top_k)
         return Ranking(hits=ordered, spent=spent + cost, candidates=len(hits), stages=stages.took)

@@ -1,6 +1,7 @@
 """Questions in, hits out."""
 
 import functools
+import logging
 from typing import TYPE_CHECKING
 
 from nestor.search import Search
@@ -12,9 +13,13 @@ if TYPE_CHECKING:
     from nestor.strategies import Strategy
     from nestor.telemetry import Prometheus
 
+_log = logging.getLogger(__name__)
+
 
 class Searching(Home):
     """Searches of one home."""
+
+    _question_failed = False
 
     @functools.cached_property
     def search(self) -> Search:
@@ -57,6 +62,9 @@ class Searching(Home):
         # A command that counts nothing does not load what counts.
         if "metrics" in self.__dict__:
             self.metrics.question(result, error)
+        elif error is not None and not self._question_failed:
+            self._question_failed = True
+            _log.warning("note: %s", error)
 
     def _asked_for(self, asked: "Asked") -> "Strategy":
         made = self.strategy(asked.strategy, coarse=asked.coarse, candidates=asked.candidates)

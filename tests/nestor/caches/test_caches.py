@@ -1,7 +1,9 @@
 """Caches: what they may give again, and what they must not."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +121,7 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     """With the name of the file, and what may be done."""
     (tmp_path / "q").write_bytes(b"no database " * 100)
     with pytest.raises(HomeUnusable, match="may be removed"):
-        QuestionFile(tmp_path / "q")
+        QuestionFile(tmp_path / "q").get(b"digest")
 
 
 @pytest.fixture
@@ -261,3 +263,44 @@ def test_threads_may_share_a_cache() -> None:
         thread.join()
     assert not wrong
     assert sum(cache.get(number) is not None for number in range(60)) == 20
+
+
+def test_a_row_whose_tail_was_written_anew_is_read_again(nestor: Nestor) -> None:
+    """Its prefix is as far from the question as before, as that of a text is whose last words changed."""
+    strategy = Refetch(nestor.store, kept=KeptEmbeddings())
+    asked = Asked(embedding=unit(5), top_k=30)
+    for round_ in range(3):
+        full = unit(5).copy()
+        full[256:] = full[256:][:: 1 if round_ == 1 else -1]
+        for size, prefix in nest(full, [256, 3072]).items():
+            nestor.store.put(size, [VectorRow("k5", prefix, {"page": 5, "uploaded_at": round_})])
+        found = {hit.key: hit.distance for hit in strategy.search(asked).hits}
+        exact = {hit.key: hit.distance for hit in Direct(nestor.store).search(asked).hits}
+        assert found == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 3, b"\0" * 4, b"\0" * 12_288, b"\xff" * 12_288])
+def test_a_damaged_embedding_in_the_file_is_none(tmp_path: Path, content: bytes) -> None:
+    """The question is embedded again, and kept anew."""
+    path = tmp_path / "questions.sqlite"
+    first = CachedEmbedder(Counting(), store=QuestionFile(path)).embed_text_query("heron")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE question SET embedding = ?", [content])
+    for asked in (["heron"], []):
+        embedder = Counting()
+        assert (CachedEmbedder(embedder, store=QuestionFile(path)).embed_text_query("heron") == first).all()
+        assert embedder.asked == asked
+
+
+def test_a_home_with_a_damaged_file_of_questions_still_answers(
+    nestor: Nestor, digest_embedder: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs time; what is wrong is told once."""
+    home = nestor.settings.home
+    (home / "questions.sqlite").write_bytes(b"no database " * 100)
+    with Nestor(replace(nestor.settings, question_cache=True), embedder=digest_embedder) as other:
+        for words in ("heron", "water"):
+            assert other.questions.embed_text_query(words).shape == (3072,)
+    (told,) = caplog.messages
+    assert "questions.sqlite" in told
+    assert "may be removed" in told
