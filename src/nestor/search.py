@@ -218,9 +218,9 @@ class Search:
             if self._holds(index, asked):
                 continue
             if filled := next((size for size in reversed(self.sizes()) if self._holds(size, asked)), None):
+                mend = "doctor` tells more" if index == FULL_DIMENSION else f"reindex --add {index}` fills it"
                 raise InvalidInput(
-                    f"The index of {index} components is empty, and that of {filled} is not: "
-                    f"`nestor {'doctor` tells more' if index == FULL_DIMENSION else f'reindex --add {index}` fills it'}."
+                    f"The index of {index} components is empty, and that of {filled} is not: `nestor {mend}."
                 )
 
     def _holds(self, dimension: int, asked: Asked) -> bool:

@@ -16,14 +16,21 @@ from nestor.errors import HomeUnusable
 class SqliteManifests:
     """One row an asset. Durable on return: write-ahead log, synced at every commit. Threads may share it."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file at `path`, and the folders above it. Every method may raise HomeUnusable."""
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Open or create the file at `path`, and the folders above it. Every method may raise HomeUnusable.
+
+        Without `create` a file that is not there is as an empty one, and stays away.
+        """
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            there = create or path.exists()
+            if there:
+                path.parent.mkdir(parents=True, exist_ok=True)
             # Two processes may write (an ingest and a delete): the second waits for the first, up to the timeout.
-            self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._database = sqlite3.connect(
+                path if there else ":memory:", timeout=30, isolation_level=None, check_same_thread=False
+            )
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(

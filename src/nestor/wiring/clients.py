@@ -62,8 +62,10 @@ def _embedded(settings: Settings, config: Any, *, read_only: bool, closing: Exit
 def _engine(folder: "Path", *, read_only: bool) -> "Engine":
     from s3vectors_local import errors, open_engine
 
-    if not read_only or not folder.exists():
+    if not read_only:
         return open_engine(folder)
+    if not folder.exists():
+        return open_engine(None)  # empty, in memory: who only looks makes no home, be its name mistyped
     try:
         return open_engine(folder, read_only=True)
     except (errors.StoreTooOld, errors.StoreMissing):

@@ -83,7 +83,7 @@ class Home:
     @functools.cached_property
     def manifests(self) -> SqliteManifests:
         """What is stored, by asset."""
-        manifests = SqliteManifests(self.settings.home / "manifests.sqlite")
+        manifests = SqliteManifests(self.settings.home / "manifests.sqlite", create=not self._read_only)
         self._closing.callback(manifests.close)
         return manifests
 

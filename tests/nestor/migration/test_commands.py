@@ -176,3 +176,28 @@ def test_killed_and_resumed(old: Any, command: Command, tmp_path: Path, everythi
         assert everything(one) == everything(other), f"seed {seed}"
         assert list(one.manifests.all()) == list(other.manifests.all()), f"seed {seed}"
         assert [sum(1 for _ in one.vectors.keys(size)) for size in DIMENSIONS] == [1200] * 4
+
+
+@pytest.mark.parametrize("embedder", ["local", "nova"])
+def test_who_only_looks_makes_no_home(
+    old: Any, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedder: str
+) -> None:
+    """A home whose name was mistyped is not made by looking for it; a scan of a placeholder needs none."""
+    monkeypatch.setenv("NESTOR_EMBEDDER", embedder)
+    old.film("s3://src/a.mp4", 1)
+    for arguments, expected in (
+        (("assets",), 0),
+        (("status",), 0),
+        (("doctor",), 1),
+        (("search", "heron"), 2),
+        (("compare",), 2),
+        (("rollback", tmp_path / "back"), 2),
+    ):
+        code, _, words = command(*arguments, home="mistyped")
+        assert (arguments, code) == (arguments, expected), words
+    if embedder == "local":
+        code, document, words = command(
+            "search", "heron", "--strategy", "manual", "--placeholder", old.root, home="mistyped"
+        )
+        assert (code, len(document["hits"])) == (0, 1), words
+    assert not (tmp_path / "mistyped").exists()
