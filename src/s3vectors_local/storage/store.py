@@ -270,10 +270,16 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last one for damaged text
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise StoreError(f"cannot open {path}: {error}{_advice(error)}") from error
     except StoreError as error:
         error.args = (f"{path.parent}: {error}", *error.args[1:])
         raise
+
+
+def _advice(error: Exception) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
+        return ""
+    return " (who only reads must be allowed to write here, too, for its marks in a file beside it; a copy can be read)"
 
 
 def _connect(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:

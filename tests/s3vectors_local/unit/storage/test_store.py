@@ -197,6 +197,15 @@ def test_readers_cannot_write(folder: Path) -> None:
     opened.close()
 
 
+def test_a_folder_that_may_not_be_written_says_what_a_reader_needs(open_folder: Path) -> None:
+    """SQLite's readers, too, write beside the database."""
+    open_engine(open_folder).close()
+    for path in (*open_folder.rglob("*"), open_folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with _as_nobody(), pytest.raises(StoreError, match="who only reads must be allowed to write here, too"):
+        open_engine(open_folder, read_only=True)
+
+
 def _rename_and_fail(engine: Engine) -> None:
     with engine._store.write() as c:
         c.execute("UPDATE buckets SET name = 'gone'")
