@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nestor.domain import DIMENSIONS, FULL_DIMENSION, Manifest, Status
+from nestor.domain import DIMENSIONS, FULL_DIMENSION, PARTLY, Manifest, Status
 from nestor.errors import VectorsDenied
 from nestor.ports import Manifests, Vectors
 
@@ -142,7 +142,13 @@ class Doctor:
                 "An index cannot be changed in that: use another bucket ($VECTOR_BUCKET), or delete the index yourself "
                 "(`aws s3vectors delete-index`), run `nestor setup` and ingest again.",
             )
-        if state.embedder != self._embedder:
+        if state.embedder.startswith(PARTLY):
+            yield Finding(
+                "indexes",
+                f"The index {state.name} is filled in part: a `nestor reindex` is at work or was interrupted.",
+                f"Run `nestor reindex --add {state.dimension}`, which does the rest.",
+            )
+        elif state.embedder != self._embedder:
             noted = f"was filled by the embedder {state.embedder}" if state.embedder else "names no embedder"
             yield Finding(
                 "indexes",

@@ -17,6 +17,9 @@ DIMENSIONS = (256, 384, 1024, 3072)
 
 FULL_DIMENSION = 3072
 
+PARTLY = "partly:"
+"""Begins what an index tells of its embedder until `reindex` has filled it: nobody is to take it for whole."""
+
 Embedding: TypeAlias = "NDArray[np.float32]"
 """One embedding of shape (d,), or a batch of shape (n, d); float32, unit length."""
 

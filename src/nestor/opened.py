@@ -161,7 +161,7 @@ class OpenLibrary:
         """Return the answer of every size that has an index, smallest first."""
         return self._search.ask_all(
             self._search.words(words),
-            dimensions=self._sizes() or DIMENSIONS,
+            dimensions=self._nestor.search.sizes() or DIMENSIONS,
             top_k=top_k,
             where=filter_of(where),
             strategy=self._nestor.strategy(strategy),
@@ -170,7 +170,7 @@ class OpenLibrary:
     def segment(self, key: str) -> Moment:
         """Return the segment of that key, with as much of its text as is stored."""
         # The rows of the larger indexes carry no code, which takes the place of text.
-        for dimension in self._sizes()[-1:]:
+        for dimension in self._nestor.search.sizes()[-1:]:
             found = Segments(self._vectors).one(key, dimension=dimension)
             if found is not None:
                 return described(key, found.metadata)
@@ -189,9 +189,6 @@ class OpenLibrary:
         self._check_writable()
         given = os.fspath(asset)
         return self._library.delete(given if "://" in given else file_uri(Path(given)))
-
-    def _sizes(self) -> list[int]:
-        return [size for size in DIMENSIONS if self._vectors.embedder(size) is not None]
 
     def _check_writable(self) -> None:
         if self._read_only:

@@ -1,7 +1,7 @@
 """Indexes and codes added or dropped, from what is stored: nothing is embedded again.
 
-Order: an index is filled before the manifests name it, and no manifest names an index that is dropped; a run that was
-interrupted is completed by the same run again.
+Order: an index is filled before the manifests name it, and no manifest names an index that is dropped; until it is
+filled its tag says so, and searches of it are refused. A run that was interrupted is completed by the same run again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from nestor import codes
-from nestor.domain import DIMENSIONS, FULL_DIMENSION
+from nestor.domain import DIMENSIONS, FULL_DIMENSION, PARTLY
 from nestor.errors import InvalidInput
 from nestor.nesting import nest
 from nestor.ports import Manifests, VectorRow, VectorRows, Vectors
@@ -23,6 +23,10 @@ _BATCH = 500
 
 class Store(Vectors, VectorRows, Protocol):
     """Searched, written, and read whole."""
+
+    def note(self, dimension: int, *, embedder: str) -> None:
+        """Note at the index that this embedder filled it, whatever was noted before. Raises VectorsError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,12 @@ class Reindex:
         self._manifests = manifests
 
     def indexes(self) -> tuple[int, ...]:
-        """Return the sizes that have an index."""
-        return tuple(size for size in DIMENSIONS if self._store.embedder(size) is not None)
+        """Return the sizes that have an index, one that is filled in part left out."""
+        return tuple(size for size in DIMENSIONS if self._is_whole(size))
+
+    def _is_whole(self, size: int) -> bool:
+        embedder = self._store.embedder(size)
+        return embedder is not None and not embedder.startswith(PARTLY)
 
     def check(self, *, add: Sequence[int] = (), drop: Sequence[int] = (), with_codes: bool | None = None) -> None:
         """Raise InvalidInput for what cannot be done; nothing is changed."""
@@ -69,8 +77,12 @@ class Reindex:
         Raises as `check` does, EmbedderMismatch, VectorsError.
         """
         self.check(add=add, drop=drop, with_codes=with_codes)
-        embedder = self._store.embedder(FULL_DIMENSION) or ""
-        self._store.prepare(add, embedder=embedder)
+        embedder = self._store.embedder(FULL_DIMENSION)
+        if not embedder:
+            raise InvalidInput(f"Nobody noted which embedder filled the index of {FULL_DIMENSION} components.")
+        new = [size for size in add if size not in self.indexes()]
+        self._store.prepare(new, embedder=PARTLY + embedder)
+        self._store.prepare([size for size in add if size not in new], embedder=embedder)
         coded = {size: True for size in add if size in codes.SIZES and with_codes is not False}
         if with_codes is not None:
             coded |= {size: with_codes for size in self.indexes() if size in codes.SIZES and size not in drop}
@@ -80,6 +92,8 @@ class Reindex:
                 for size in wanted:
                     self._store.put(size, self._rows(batch, size, coded=coded.get(size, False)))
                     yield Done(size, len(batch))
+        for size in new:
+            self._store.note(size, embedder=embedder)
         self._name([size for size in self.indexes() if size not in drop])
         for size in drop:
             self._store.drop(size)

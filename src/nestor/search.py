@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nestor import media
-from nestor.domain import DIMENSIONS, FULL_DIMENSION, Embedding, Filter, Hit, Modality, Reading
+from nestor.domain import DIMENSIONS, FULL_DIMENSION, PARTLY, Embedding, Filter, Hit, Modality, Reading
 from nestor.errors import EmbedderMismatch, InvalidInput, UnreadableFile
 from nestor.ports import Embedder, Spent, Vectors
 from nestor.strategies.base import Asked, Strategy, check_dimension
@@ -130,8 +130,9 @@ class Search:
         return Question(lambda: self._embedder.embed_segments_query(reading.segments), clock=self._clock)
 
     def sizes(self) -> tuple[int, ...]:
-        """Return the sizes that have an index, smallest first."""
-        return tuple(size for size in DIMENSIONS if self._vectors.embedder(size) is not None)
+        """Return the sizes that have an index, smallest first; one that is filled in part is left out."""
+        found = {size: self._vectors.embedder(size) for size in DIMENSIONS}
+        return tuple(size for size, name in found.items() if name is not None and not name.startswith(PARTLY))
 
     def check(self, strategy: Strategy | None = None, *, dimension: int = FULL_DIMENSION) -> None:
         """Raise what `ask` does before it embeds the question: InvalidInput, EmbedderMismatch, VectorsError."""
@@ -205,6 +206,11 @@ class Search:
         filled_by = self._vectors.embedder(dimension)
         if filled_by is None:
             raise InvalidInput(self._missing(dimension))
+        if filled_by.startswith(PARTLY):
+            raise InvalidInput(
+                f"The index of {dimension} components is filled in part: `nestor reindex --add {dimension}`, which is "
+                "at work or was interrupted, does the rest."
+            )
         if filled_by != self._embedder.id:
             raise EmbedderMismatch(
                 f"The index of {dimension} components was filled by {filled_by or 'an embedder that nobody noted'}, "

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from nestor.chat.threshold import Threshold, background, of_unrelated, shipped
-from nestor.domain import FULL_DIMENSION
 from nestor.errors import InvalidInput
 from nestor.ports import Calibration, Calibrations
 from nestor.search import Search
@@ -56,10 +55,6 @@ class Thresholds:
 
     def _calibration(self, dimension: int, found: Sequence[float]) -> Calibration:
         if not found:
-            raise InvalidInput(self._empty(dimension))
+            # One that is empty beside a filled one refused the question.
+            raise InvalidInput("Nothing was ingested here yet: run `nestor ingest PATH` first.")
         return Calibration(self._embedder(), dimension, of_unrelated(found), self._segments(), len(found))
-
-    def _empty(self, dimension: int) -> str:
-        if dimension == FULL_DIMENSION or not self._segments():
-            return "Nothing was ingested here yet: run `nestor ingest PATH` first."
-        return f"The index of {dimension} components is empty: `nestor reindex --add {dimension}` fills it."

@@ -40,7 +40,7 @@ def _status_document(settings: Settings, counts: "Counts", extras: dict[str, boo
         "home": str(settings.home),
         "vectors": settings.endpoint_url or settings.vectors,
         "vector_bucket": settings.vector_bucket,
-        "embedder": next(iter(counts.embedders.values()), None),
+        "embedder": next(reversed(counts.embedders.values()), None),  # of the largest: others may be filled in part
         "assets": counts.assets,
         "segments": counts.segments,
         "indexes": {f"embeddings-{dimension}d": count for dimension, count in counts.vectors.items()},

@@ -66,7 +66,7 @@ def compare(
     where = parse_where(conditions)
     with Nestor(with_embedder(settings, embedder), read_only=True) as nestor:
         store = nestor.store
-        sizes = [size for size in DIMENSIONS if store.embedder(size) is not None]
+        sizes = nestor.search.sizes()
         if DIMENSIONS[-1] not in sizes:
             raise InvalidInput("There is no index of 3072 components to compare with: ingest some files first.")
         samples = _asked(nestor, questions) if questions else sampled(store, sample)

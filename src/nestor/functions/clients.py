@@ -84,9 +84,10 @@ class Clients:
 @functools.cache
 def _remembering() -> "type[S3Vectors]":
     from nestor.adapters.s3vectors import S3Vectors
+    from nestor.domain import PARTLY
 
     class Remembering(S3Vectors):
-        """Asks each index once which embedder fills it: that never changes while it holds vectors."""
+        """Asks each index once which embedder filled it: that never changes while it holds vectors."""
 
         def __init__(self, client: Any, *, bucket: str) -> None:
             super().__init__(client, bucket=bucket)
@@ -95,7 +96,7 @@ def _remembering() -> "type[S3Vectors]":
         def embedder(self, dimension: int) -> str | None:
             if dimension not in self._known:
                 found = super().embedder(dimension)
-                if not found:
+                if not found or found.startswith(PARTLY):
                     return found
                 self._known[dimension] = found
             return self._known[dimension]

@@ -88,9 +88,12 @@ def test_an_empty_index_says_what_fills_it(own: Nestor) -> None:
     """Whether nothing was ingested, or only this size is empty."""
     own.store.drop(384)
     own.vectors.prepare([384], embedder=own.embedder.id)
-    for segments, words in ((0, "Nothing was ingested"), (3, "nestor reindex --add 384")):
-        with pytest.raises(InvalidInput, match=words):
-            thresholds(own, Memory(), segments=segments).of(384)
+    with pytest.raises(InvalidInput, match="nestor reindex --add 384"):
+        thresholds(own, Memory(), segments=3).of(384)
+    for manifest in list(own.library.assets()):
+        own.library.delete(manifest.uri)
+    with pytest.raises(InvalidInput, match="Nothing was ingested"):
+        thresholds(own, Memory(), segments=0).of(384)
 
 
 def test_the_file_keeps_each_embedder_and_size(tmp_path: Path) -> None:

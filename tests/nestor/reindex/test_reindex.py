@@ -110,9 +110,18 @@ def test_it_may_be_interrupted_anywhere(filled: Settings) -> None:
     with Nestor(filled, embedder=Refusing()) as nestor:
         next(iter(nestor.reindex.run(add=[1024])))
         assert {manifest.dimensions for manifest in nestor.manifests.all()} == {(256, 384, 3072)}
+    run(filled, with_codes=True)
+    with Nestor(filled, embedder=Refusing()) as nestor:
+        assert {manifest.dimensions for manifest in nestor.manifests.all()} == {(256, 384, 3072)}
+        assert nestor.search.sizes() == (256, 384, 3072)
+        with pytest.raises(InvalidInput, match="1024 components is filled in part: `nestor reindex --add 1024`"):
+            nestor.search.check(dimension=1024)
+        told = [each.what for each in nestor.doctor().examine().findings if each.wrong]
+        assert any("embeddings-1024d is filled in part" in what for what in told)
     run(filled, add=[1024])
     with Nestor(filled, read_only=True) as nestor:
         assert len(content(nestor, 1024)) == 7
+        assert nestor.store.embedder(1024) == "digest-1"
         assert {manifest.dimensions for manifest in nestor.manifests.all()} == {(256, 384, 1024, 3072)}
 
 

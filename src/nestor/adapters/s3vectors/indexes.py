@@ -148,7 +148,11 @@ class Indexes:
                 f"--tags {EMBEDDER_TAG}={embedder}`; if not, use another bucket."
             )
         if not filled_by:
-            self._calls("tag_resource", resourceArn=arn, tags={EMBEDDER_TAG: embedder})
+            self.note(arn, embedder=embedder)
+
+    def note(self, arn: str, *, embedder: str) -> None:
+        """Note the id of the embedder at the index."""
+        self._calls("tag_resource", resourceArn=arn, tags={EMBEDDER_TAG: embedder})
 
     def tag(self, arn: str) -> str:
         """Return the id of the embedder that is noted at the index, empty when none is."""

@@ -48,6 +48,10 @@ class S3Vectors:
         for dimension in dimensions:
             self._indexes.prepare(dimension, embedder=embedder)
 
+    def note(self, dimension: int, *, embedder: str) -> None:
+        """Note at the index that this embedder filled it, whatever was noted before."""
+        self._indexes.note(self._indexes.get(dimension)["indexArn"], embedder=embedder)
+
     def embedder(self, dimension: int) -> str | None:
         """Return the id of the embedder that filled the index: empty if not noted, None if there is no index."""
         return self._indexes.embedder(dimension)
