@@ -66,7 +66,7 @@ class Pipeline:
     """How the state machines wait, try again and spread their work."""
 
     poll_seconds: int = 15
-    """Between two looks at a job of Bedrock."""
+    """Before the first look at a job of Bedrock; a second more before each further one."""
     batches_at_once: int = 4
     retry_seconds: int = 2
     """Before the first retry; doubled each time, with full jitter."""

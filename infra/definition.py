@@ -38,7 +38,7 @@ def embedder(pipeline: Pipeline) -> State:
     """
     return {
         "Comment": "Embeds one object of the source bucket and stores it in the four indexes.",
-        "StartAt": "IsFolder",
+        "StartAt": "Plan",
         "TimeoutSeconds": pipeline.timeout_seconds,
         "States": {
             **_planning(pipeline),
@@ -154,9 +154,6 @@ def migration(pipeline: Pipeline) -> State:
 
 def _planning(pipeline: Pipeline) -> dict[str, State]:
     return {
-        "IsFolder": _choice(  # the console makes an empty object for a folder
-            [{"Variable": "$.detail.object.key", "StringMatches": "*/", "Next": "Done"}], default="Plan"
-        ),
         "Plan": _call("Plan", {"detail.$": "$.detail"}, into="$.plan", then="Route", of=pipeline),
         "Route": _choice(
             [
@@ -212,11 +209,17 @@ def _job(pipeline: Pipeline) -> dict[str, State]:
         "OutputDataConfig": {"S3OutputDataConfig": {"S3Uri.$": "$.plan.output_uri"}},
         "ClientRequestToken.$": "$.plan.token",
     }
+    # Each look comes a second later than the one before: an execution may have 25,000 events, and a look has eleven.
+    started = {"InvocationArn.$": "$.InvocationArn", "pause": pipeline.poll_seconds}
+    longer = {"InvocationArn.$": "$.job.InvocationArn", "pause.$": "States.MathAdd($.job.pause, 1)"}
     output = "$.job_state.OutputDataConfig.S3OutputDataConfig.S3Uri"
     bedrock = "arn:aws:states:::aws-sdk:bedrockruntime:"
     return {
-        "StartJob": _task(bedrock + "startAsyncInvoke", start, into="$.job", then="WaitForJob", of=pipeline),
-        "WaitForJob": {"Type": "Wait", "Seconds": pipeline.poll_seconds, "Next": "GetJob"},
+        "StartJob": {
+            **_task(bedrock + "startAsyncInvoke", start, into="$.job", then="WaitForJob", of=pipeline),
+            "ResultSelector": started,
+        },
+        "WaitForJob": {"Type": "Wait", "SecondsPath": "$.job.pause", "Next": "GetJob"},
         "GetJob": _task(
             bedrock + "getAsyncInvoke",
             {"InvocationArn.$": "$.job.InvocationArn"},
@@ -229,8 +232,9 @@ def _job(pipeline: Pipeline) -> dict[str, State]:
                 _when("$.job_state.Status", "Completed", then="JobDone"),
                 _when("$.job_state.Status", "Failed", then="JobFailed"),
             ],
-            default="WaitForJob",
+            default="WaitLonger",
         ),
+        "WaitLonger": _pass(longer, into="$.job", then="WaitForJob"),
         "JobDone": _pass({"attempt": 0, "output_uri.$": output}, into="$.round", then="StoreEmbeddings"),
         "JobFailed": _pass(
             {"Error": "JobFailed", "Cause.$": "States.JsonToString($.job_state)"}, into="$.error", then="DeadLetter"

@@ -95,10 +95,28 @@ def test_a_failure_ends_in_the_dead_letters_and_then_fails() -> None:
     assert (states["DeadLetter"]["Next"], states["Failed"]["Type"]) == ("Failed", "Fail")
 
 
+EVENTS = {"Wait": 2, "Task": 5, "Choice": 2, "Pass": 2}
+"""In the history of an execution, of a state that ends well."""
+
+
+def test_a_job_may_take_as_long_as_its_execution() -> None:
+    """Looking at it until the time is up stays far below the 25,000 events that end an execution without a letter."""
+    states = MACHINES["embedder"]["States"]
+    wait, look, again = (states[name] for name in ("WaitForJob", "GetJob", "WaitLonger"))
+    assert (wait["SecondsPath"], again["ResultPath"]) == ("$.job.pause", "$.job")
+    assert again["Parameters"]["pause.$"] == "States.MathAdd($.job.pause, 1)"
+    assert (states["IsJobDone"]["Default"], again["Next"]) == ("WaitLonger", "WaitForJob")
+    pause, passed, events = states["StartJob"]["ResultSelector"]["pause"], 0, 0
+    while passed < Pipeline().timeout_seconds:
+        passed, pause = passed + pause, pause + 1
+        events += sum(EVENTS[state["Type"]] for state in (wait, look, states["IsJobDone"], again))
+    assert events < 25_000 / 2
+
+
 def test_delays_and_breadth_are_parameters() -> None:
     """What a test sets to nothing, a deployment sets to its needs."""
     quick = embedder(Pipeline(poll_seconds=0, batches_at_once=2, retry_seconds=1, retry_most_seconds=2))
-    assert quick["States"]["WaitForJob"]["Seconds"] == 0
+    assert quick["States"]["StartJob"]["ResultSelector"]["pause"] == 0
     assert quick["States"]["EmbedBatches"]["MaxConcurrency"] == 2
     assert {r["IntervalSeconds"] for r in quick["States"]["Plan"]["Retry"]} == {1}
     wide = backfill(Pipeline(backfill_at_once=7, backfill_tolerated_percent=3))["States"]["EachObject"]

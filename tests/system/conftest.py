@@ -19,6 +19,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk as aws_sdk,
 )
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from tests.standins.bedrock import Bedrock
 from tests.system import cloud as clouds
@@ -49,6 +50,11 @@ class _NoPause:
     @staticmethod
     def sleep(seconds: float) -> None:
         """Wait no longer than another thread needs to go on."""
+
+
+def _no_wait(state: object, env: object, wait_seconds: int) -> None:
+    """Pass over the pauses between two looks at a job."""
+    assert wait_seconds >= 0
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +108,7 @@ def account() -> Iterator[str]:
     config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
     with pytest.MonkeyPatch.context() as patched, mock_aws(config=config):
         patched.setattr(retrier_decl, "time", _NoPause)
+        patched.setattr(WaitFunction, "_wait_interval", _no_wait)
         patched.setitem(aws_sdk._SERVICE_ERROR_NAMES, "bedrockruntime", "BedrockRuntime")
         patched.setattr(lambda_eval_utils, "boto_client_for", _client_for)
         patched.setattr(aws_sdk.StateTaskServiceAwsSdk, "_eval_service_task", sdk.call)

@@ -8,7 +8,7 @@ import pypdfium2
 import pytest
 from tests.standins.bedrock import clip_embedding, embedding_for
 from tests.system.cloud import Cloud
-from tests.system.deployment import STATE
+from tests.system.deployment import SOURCE, STATE
 
 from nestor.domain import DIMENSIONS, object_id
 
@@ -161,6 +161,28 @@ def test_folder(cloud: Cloud) -> None:
     """What a console makes for a folder is nothing."""
     cloud.upload("a folder/", b"")
     assert not cloud.s3.list_objects_v2(Bucket=STATE).get("Contents")
+
+
+def test_file_named_like_a_folder(cloud: Cloud) -> None:
+    """A slash at the end of a key makes no folder of an object that holds something: it is found as any other."""
+    uri = cloud.upload("notes/", b"The swallows fly over the river.")
+    assert [sorted(found) for found in cloud.asset(uri).values()] == [[0]] * 4
+
+
+def test_event_of_no_object(cloud: Cloud) -> None:
+    """An input without an object fails with a dead letter that says what is amiss, in place of nothing."""
+    for detail in ({}, {"object": {"key": None}}):
+        cloud.run({"detail": {"bucket": {"name": SOURCE}, **detail}}, expect="FAILED")
+    assert {letter["error"]["Error"] for letter in cloud.letters()} == {"InvalidInput"}
+
+
+def test_look_after_look(cloud: Cloud) -> None:
+    """A job is looked at until it is done, ever more patiently."""
+    cloud.bedrock.faults.in_progress = 5
+    text = "\n\n".join(f"Part {number}. " + "swallows " * 80 for number in range(30))
+    uri = cloud.upload("long.txt", text.encode())
+    assert len(cloud.asset(uri)[256]) > 20
+    assert len(cloud.bedrock.of("GetAsyncInvoke")) == 6
 
 
 def test_unchanged(cloud: Cloud) -> None:

@@ -119,6 +119,8 @@ def uri_of(event: Event, *, bucket: str) -> str:
         raise InvalidInput(
             'The event tells of no object: it must hold {"detail": {"bucket": {"name": ...}, "object": {"key": ...}}}.'
         ) from error
+    if not isinstance(key, str) or not key:
+        raise InvalidInput(f"The event tells of an object of the key {key!r}; it must be a text of 1 to 1,024 bytes.")
     if told != bucket:
         raise InvalidInput(f"The event tells of the bucket {told!r}, and this function reads {bucket!r}.")
     return f"s3://{bucket}/{key}"

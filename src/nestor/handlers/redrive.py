@@ -1,7 +1,7 @@
 """`redrive`: starts again what ended in the queue of dead letters."""
 
 from nestor import functions
-from nestor.handlers._runtime import Event, Tools, entry
+from nestor.handlers._runtime import Event, Tools, entry, member
 from nestor.settings.functions import RedriveSettings
 
 
@@ -11,7 +11,8 @@ def handler(event: Event, tools: Tools) -> dict[str, int]:
     from nestor.pipeline.redrive import redrive
 
     settings = RedriveSettings.from_environment()
-    done = redrive(functions.dead_letters(settings, tools.clients), most=int(event.get("max", 10)))
+    most = member({"max": 10, **event}, "max", int)
+    done = redrive(functions.dead_letters(settings, tools.clients), most=most)
     tools.count("Redriven", done.redriven)
     tools.log("redriven", redriven=done.redriven, left=done.left, unknown=done.unknown)
     return {"redriven": done.redriven, "left": done.left}

@@ -9,6 +9,7 @@ from nestor.errors import InvalidInput, NestorError, ObjectsError
 pytest.importorskip("aws_lambda_powertools", reason="aws-lambda-powertools is not installed")
 
 from nestor.handlers._runtime import Event, Retryable, Tools, entry, uri_of
+from nestor.settings.functions import RedriveSettings
 
 EVENT = {"detail": {"bucket": {"name": "source"}, "object": {"key": "a b+c%20/ü.txt"}}}
 
@@ -23,6 +24,25 @@ def test_no_object(event: Event) -> None:
     """An event of another form is refused with the form it must have."""
     with pytest.raises(InvalidInput, match="tells of no object"):
         uri_of(event, bucket="source")
+
+
+@pytest.mark.parametrize("key", [None, "", 5, {"a": 1}], ids=repr)
+def test_no_key(key: object) -> None:
+    """A key that is no text is not made one: nothing is looked up, or forgotten, under its words."""
+    with pytest.raises(InvalidInput, match="of the key"):
+        uri_of({"detail": {"bucket": {"name": "source"}, "object": {"key": key}}}, bucket="source")
+
+
+@pytest.mark.parametrize("most", ["abc", None, True, 0], ids=repr)
+def test_redriving_no_number(monkeypatch: pytest.MonkeyPatch, most: object) -> None:
+    """What is no number of letters is refused as such, before anything is taken."""
+    from nestor.handlers import redrive
+
+    for name in RedriveSettings.VARIABLES:
+        monkeypatch.setenv(name, "https://sqs.invalid/queue")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with pytest.raises(InvalidInput, match="max is"):
+        redrive.handler({"max": most}, None)
 
 
 def test_another_bucket() -> None:
