@@ -25,7 +25,7 @@ def whole() -> Environment:
     return dataclasses.replace(
         load("dev"),
         placeholder="s3://placeholder/embeddings",
-        api=Api(chat_model="us.amazon.nova-lite-v1:0"),
+        api=Api(chat_model="us.amazon.nova-lite-v1:0", allowed_origins=("https://search.example.com",)),
         questions=Questions(remembered_days=30, shadow_rate=0.01),
         alarms=Alarms(emails=("ops@example.com",)),
     )

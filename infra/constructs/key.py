@@ -17,7 +17,13 @@ def of_data(region: str) -> Mapping[str, Sequence[str]]:
     return {
         "indexing.s3vectors.amazonaws.com": ["kms:Decrypt"],
         "events.amazonaws.com": USE,
-        f"logs.{region}.amazonaws.com": ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+        f"logs.{region}.amazonaws.com": [
+            *USE,
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ],
     }
 
 

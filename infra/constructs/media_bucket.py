@@ -1,5 +1,7 @@
 """An S3 bucket of the pipeline, and who may do what in it."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -51,8 +53,12 @@ class MediaBucket(Construct, BucketGrants):
         events: bool = False,
         versioned: bool = False,
         expire_days: int | None = None,
+        origins: Sequence[str] = (),
     ) -> None:
-        """Make it: `events` go to EventBridge; what is older than `expire_days` is removed by S3."""
+        """Make it: `events` go to EventBridge; what is older than `expire_days` is removed by S3.
+
+        Pages of these origins may store files by a signed form, and see that they did.
+        """
         Construct.__init__(self, scope, construct_id)
         self.bucket = s3.Bucket(
             self,
@@ -64,11 +70,14 @@ class MediaBucket(Construct, BucketGrants):
             encryption_key=key,
             bucket_key_enabled=bool(key),
             versioned=versioned,
+            cors=[_from_pages(origins)] if origins else None,
             removal_policy=RemovalPolicy.RETAIN,  # CloudFormation cannot remove a bucket that holds objects
             lifecycle_rules=[
                 s3.LifecycleRule(
                     expiration=Duration.days(expire_days) if expire_days else None,
                     noncurrent_version_expiration=Duration.days(90) if versioned else None,
+                    # What tells that an object is gone; each listing would step over all of them.
+                    expired_object_delete_marker=True if versioned else None,
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 )
             ],
@@ -87,6 +96,12 @@ class MediaBucket(Construct, BucketGrants):
         """The bucket as another stack may speak of it."""
         stack = Stack.of(self)
         return BucketGrants(stack.export_value(self.bucket.bucket_name), stack.export_value(self.bucket.bucket_arn))
+
+
+def _from_pages(origins: Sequence[str]) -> s3.CorsRule:
+    return s3.CorsRule(
+        allowed_origins=list(origins), allowed_methods=[s3.HttpMethods.POST], allowed_headers=["*"], max_age=3_600
+    )
 
 
 def _send_events(bucket: s3.Bucket) -> None:

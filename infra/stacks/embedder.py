@@ -58,7 +58,8 @@ class NovaMMEEmbedderStack(Stack):
 
     def _buckets(self) -> None:
         days = self._environment.work_days
-        self.source = MediaBucket(self, "Source", key=self.key, events=True)
+        origins = self._environment.api.allowed_origins if self._environment.api.application else ()
+        self.source = MediaBucket(self, "Source", key=self.key, events=True, origins=origins)
         self.work = MediaBucket(self, "Work", key=self.key, expire_days=days)
         self.state = MediaBucket(self, "State", key=self.key, versioned=True)
 

@@ -1,6 +1,9 @@
 """What each role may do: exactly this."""
 
+import json
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,3 +229,61 @@ def test_the_page_has_the_table(whole: dict[str, Deployed], root: Path) -> None:
     page = (root / "docs/aws.md").read_text()
     templates: list[Template] = [whole["embedder"].template, whole["chatbot"].template]
     assert permissions.page_with(permissions.table(templates), page=page) == page
+
+
+TAGGING = {
+    "AWS::ApiGatewayV2::Api": ("apigateway:POST", "arn:aws:apigateway:us-east-1::/apis"),
+    "AWS::ApiGatewayV2::Stage": ("apigateway:POST", "arn:aws:apigateway:us-east-1::/apis/1/stages"),
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch:TagResource",
+        "arn:aws:cloudwatch:us-east-1:1:alarm:nestor-dev-forget-queue",
+    ),
+    "AWS::CloudWatch::Dashboard": ("cloudwatch:TagResource", "arn:aws:cloudwatch::1:dashboard/nestor-dev-dashboard"),
+    "AWS::DynamoDB::Table": (
+        "dynamodb:TagResource",
+        "arn:aws:dynamodb:us-east-1:1:table/NovaMMEChatbotStack-Questions1",
+    ),
+    "AWS::Events::Rule": ("events:TagResource", "arn:aws:events:us-east-1:1:rule/nestor-dev-uploads"),
+    "AWS::IAM::Role": ("iam:TagRole", "arn:aws:iam::1:role/NovaMMEEmbedderStack-Plan1"),
+    "AWS::KMS::Key": ("kms:TagResource", "arn:aws:kms:us-east-1:1:key/1"),
+    "AWS::Lambda::EventSourceMapping": ("lambda:TagResource", "arn:aws:lambda:us-east-1:1:event-source-mapping:1"),
+    "AWS::Lambda::Function": ("lambda:TagResource", "arn:aws:lambda:us-east-1:1:function:nestor-dev-plan"),
+    "AWS::Logs::LogGroup": ("logs:TagResource", "arn:aws:logs:us-east-1:1:log-group:/nestor/dev/plan"),
+    "AWS::S3::Bucket": ("s3:PutBucketTagging", "arn:aws:s3:::novammeembedderstack-source1"),
+    "AWS::S3Vectors::Index": ("s3vectors:TagResource", "arn:aws:s3vectors:us-east-1:1:bucket/nestor-dev/index/i"),
+    "AWS::S3Vectors::VectorBucket": ("s3vectors:TagResource", "arn:aws:s3vectors:us-east-1:1:bucket/nestor-dev"),
+    "AWS::SNS::Topic": ("sns:TagResource", "arn:aws:sns:us-east-1:1:nestor-dev-alarms"),
+    "AWS::SQS::Queue": ("sqs:TagQueue", "arn:aws:sqs:us-east-1:1:nestor-dev-forget-queue"),
+    "AWS::StepFunctions::StateMachine": (
+        "states:TagResource",
+        "arn:aws:states:us-east-1:1:stateMachine:nestor-dev-backfill",
+    ),
+}
+"""What CloudFormation does at each kind of resource that the stacks tag, and at what."""
+
+
+def test_the_role_that_deploys_may_tag_all_that_is_tagged(whole: dict[str, Deployed], root: Path) -> None:
+    """Everything is tagged when it is made, so a policy without one of these ends the first deployment half way."""
+    page = (root / "docs/aws.md").read_text().partition("## The role that deploys")[2]
+    policy = json.loads(page.partition("```json")[2].partition("```")[0])["Statement"]
+    tagged = {
+        resource["Type"]
+        for each in whole.values()
+        for resource in each.template["Resources"].values()
+        if "Tags" in resource.get("Properties", {})
+    }
+    assert tagged <= TAGGING.keys()
+    missing = {kind for kind in tagged if not _may(policy, *TAGGING[kind])}
+    assert not missing
+
+
+def _may(policy: list[dict[str, Any]], action: str, address: str) -> bool:
+    return any(
+        any(fnmatchcase(action, pattern) for pattern in _listed(statement["Action"]))
+        and any(fnmatchcase(address, pattern) for pattern in _listed(statement["Resource"]))
+        for statement in policy
+    )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -98,12 +98,21 @@ def test_buckets_are_private_and_encrypted(embedder: Template) -> None:
 
 
 def test_what_each_bucket_is_for(embedder: Template) -> None:
-    """The source sends events, work expires, state has versions and never expires."""
+    """The source sends events, work expires, state has versions and never expires; what tells of the dead goes."""
     source, work, state = (bucket(embedder, stem) for stem in ("Source", "Work", "State"))
     assert source["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     assert [rule.get("ExpirationInDays") for rule in work["LifecycleConfiguration"]["Rules"]] == [7]
     assert state["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert [rule.get("ExpirationInDays") for rule in state["LifecycleConfiguration"]["Rules"]] == [None]
+    (rule,) = state["LifecycleConfiguration"]["Rules"]
+    assert (rule.get("ExpirationInDays"), rule["ExpiredObjectDeleteMarker"]) == (None, True)
+
+
+def test_pages_that_may_ask_may_upload(dev: dict[str, Deployed], whole: dict[str, Deployed]) -> None:
+    """A page of an allowed origin is let to see that its form was stored; without one nobody is."""
+    source = bucket(whole["embedder"].template, "Source")
+    (rule,) = source["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["https://search.example.com"], ["POST"])
+    assert "CorsConfiguration" not in bucket(dev["embedder"].template, "Source")
 
 
 def test_uploads_start_the_machine_and_deletions_wait_in_a_queue(embedder: Template) -> None:
@@ -270,6 +279,18 @@ def test_a_key_of_ones_own_is_used_everywhere(embedder: Template, name: str) -> 
             one(embedder, "AWS::S3Vectors::VectorBucket")["EncryptionConfiguration"],
         )
         assert all(key in str(each) for each in used)
+
+
+def test_logs_may_be_encrypted_by_the_key(embedder: Template) -> None:
+    """CloudWatch Logs may do with the key all that its guide asks for."""
+    for _, properties in resources(embedder, "AWS::KMS::Key"):
+        (told,) = [
+            statement["Action"]
+            for statement in properties["KeyPolicy"]["Statement"]
+            if str(statement["Principal"].get("Service")).startswith("logs.")
+        ]
+        asked = ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey")
+        assert {f"kms:{action}" for action in asked} <= set(told)
 
 
 def test_everything_is_tagged(embedder: Template, name: str) -> None:
