@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from infra.config import Api, Environment, environment_of, load
+from infra.config import Api, Environment, Functions, environment_of, load
 from infra.tables import ConfigFault
+from nestor.functions import questions
 
 
 def test_the_shipped_environments_are_valid() -> None:
@@ -15,6 +16,12 @@ def test_the_shipped_environments_are_valid() -> None:
     dev, prod = load("dev"), load("prod")
     assert (dev.production, prod.production) == (False, True)
     assert dev.api.authorizer == prod.api.authorizer == "iam"
+
+
+def test_attempts_fit_into_the_time_of_a_question() -> None:
+    """All that one call to a stalled service may take, with pauses of a second, is less than the function has."""
+    most = questions.QUERY_ATTEMPTS * (questions.READ_SECONDS + 1)
+    assert most < min(Functions().query_handler.timeout_seconds, Functions().api.timeout_seconds)
 
 
 def test_a_part_of_a_size_can_be_changed() -> None:

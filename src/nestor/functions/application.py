@@ -56,18 +56,12 @@ class Application:
     @property
     def vectors(self) -> Vectors:
         """The indexes."""
-        return self._clients.vectors(self._settings.vector_bucket)
+        return questions.indexes(self._settings, self._clients)
 
     @property
     def embedder(self) -> Embedder:
         """Who embeds questions."""
-        settings = self._settings
-        return self._clients.embedder(
-            settings.model_id,
-            requests_per_minute=settings.requests_per_minute,
-            concurrency=settings.concurrency,
-            attempts=questions.QUERY_ATTEMPTS,
-        )
+        return questions.embedder(self._settings, self._clients)
 
     @functools.cached_property
     def search(self) -> Search:

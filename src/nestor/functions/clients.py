@@ -49,17 +49,24 @@ class Clients:
 
         return S3Objects(self("s3"))
 
-    def vectors(self, bucket: str) -> "S3Vectors":
+    def vectors(self, bucket: str, *, read_seconds: float = 60.0, attempts: int = 4) -> "S3Vectors":
         """Return the indexes of the vector bucket; which embedder fills one is asked once."""
         if bucket not in self._made:
             from nestor.adapters.s3vectors import client_config
 
-            self._made[bucket] = _remembering()(self("s3vectors", client_config()), bucket=bucket)
+            client = self("s3vectors", client_config(read_timeout=read_seconds, attempts=attempts))
+            self._made[bucket] = _remembering()(client, bucket=bucket)
         found: S3Vectors = self._made[bucket]
         return found
 
     def embedder(
-        self, model_id: str, *, requests_per_minute: int, concurrency: int, attempts: int = 6
+        self,
+        model_id: str,
+        *,
+        requests_per_minute: int,
+        concurrency: int,
+        read_seconds: float = 60.0,
+        attempts: int = 6,
     ) -> "NovaEmbedder":
         """Return the embedder, with one pace for all that this function asks while it is warm."""
         if "embedder" not in self._made:
@@ -70,7 +77,7 @@ class Clients:
 
             config = Config(
                 connect_timeout=5.0,
-                read_timeout=60.0,
+                read_timeout=read_seconds,
                 max_pool_connections=concurrency,
                 retries={"total_max_attempts": 1},  # who tries again is Pace
             )

@@ -9,7 +9,9 @@ from nestor.settings.functions import QuerySettings, ShadowSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nestor.adapters.nova.embedder import NovaEmbedder
     from nestor.adapters.question_table import QuestionTable
+    from nestor.adapters.s3vectors import S3Vectors
     from nestor.answer import Answers, Asked
     from nestor.ports import VectorSearch
     from nestor.search import Search
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from nestor.telemetry import Metrics
 
 QUERY_ATTEMPTS = 3
-"""Of the embedder, for one question: somebody is waiting."""
+"""Of each call for one question: somebody is waiting."""
+READ_SECONDS = 8.0
+"""That an attempt may take: a service that stalls is told of before the function's 29 seconds are over."""
 
 
 def answers(
@@ -27,7 +31,7 @@ def answers(
     """Return what answers questions; embeddings of questions are remembered while the function is warm."""
     from nestor.answer import Answers
 
-    vectors = clients.vectors(settings.vector_bucket)
+    vectors = indexes(settings, clients)
     return Answers(
         search=search(settings, clients, told=metrics.question),
         strategy=lambda asked: strategy(settings, clients, asked, vectors),
@@ -43,19 +47,29 @@ def search(settings: QuerySettings, clients: Clients, *, told: "Callable[[str, E
     from nestor.caches.questions import MEMORY
     from nestor.search import Search
 
-    embedder = clients.embedder(
-        settings.model_id,
-        requests_per_minute=settings.requests_per_minute,
-        concurrency=settings.concurrency,
-        attempts=QUERY_ATTEMPTS,
-    )
     questions = CachedEmbedder(
-        embedder,
+        embedder(settings, clients),
         memory=clients.once("questions", lambda: Bounded(MEMORY)),
         store=_question_table(settings, clients),
         told=told,
     )
-    return Search(embedder=questions, vectors=clients.vectors(settings.vector_bucket))
+    return Search(embedder=questions, vectors=indexes(settings, clients))
+
+
+def embedder(settings: QuerySettings, clients: Clients) -> "NovaEmbedder":
+    """Return who embeds questions."""
+    return clients.embedder(
+        settings.model_id,
+        requests_per_minute=settings.requests_per_minute,
+        concurrency=settings.concurrency,
+        read_seconds=READ_SECONDS,
+        attempts=QUERY_ATTEMPTS,
+    )
+
+
+def indexes(settings: QuerySettings, clients: Clients) -> "S3Vectors":
+    """Return where questions are asked."""
+    return clients.vectors(settings.vector_bucket, read_seconds=READ_SECONDS, attempts=QUERY_ATTEMPTS)
 
 
 def strategy(settings: QuerySettings, clients: Clients, asked: "Asked", vectors: "VectorSearch") -> "Strategy":

@@ -1,6 +1,8 @@
 """The two functions that ask the indexes: caches, strategies, shadow queries and what is counted, over real parts."""
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ import numpy as np
 import pytest
 
 from nestor import functions
+from nestor.adapters.nova import EMBEDDER_ID
 from nestor.domain import Embedding
 from nestor.errors import VectorsUnavailable
+from nestor.functions import questions
 from nestor.nesting import nest
 from nestor.ports import VectorRow
 from nestor.settings import Settings
@@ -111,6 +115,31 @@ def test_counted(store: Any, embedder: Embedder, capsys: pytest.CaptureFixture[s
     assert (first["Hits"], first["Requests"], first["QuestionCacheMisses"]) == ([3.0], [1.0], [1.0])
     assert (second["QuestionCacheHits"], embedder.asked) == ([1.0], 1)
     assert {"EmbedLatency", "VectorsLatency", "TotalLatency", "ReturnedBytes"} <= first.keys()
+
+
+@pytest.mark.parametrize("stalled", ["S3VECTORS", "BEDROCK_RUNTIME"])
+def test_a_service_that_stalls(
+    store: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stalled: str
+) -> None:
+    """One that takes a question and never answers is told of, and counted, before the function's time is over."""
+    made = _runtime._clients("query_handler")._made
+    made.pop("nestor" if stalled == "S3VECTORS" else "embedder")
+    monkeypatch.setattr(questions, "READ_SECONDS", 0.1)
+    for name, value in {
+        "DEFAULT_REGION": "us-east-1",
+        "ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "SECRET_ACCESS_KEY": "none",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    if stalled == "BEDROCK_RUNTIME":
+        monkeypatch.setattr(store, "embedder", lambda _: EMBEDDER_ID)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{stalled}", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        answer = query_handler.handler({"query": "words", "dimension": 256}, None)
+    assert time.monotonic() - started < 10
+    assert answer["error"]["code"] == ("VectorsFailed" if stalled == "S3VECTORS" else "Throttled")
+    assert metrics(capsys)[0]["Errors"] == [1.0]
 
 
 def test_strategies(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:

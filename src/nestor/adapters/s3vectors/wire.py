@@ -33,15 +33,17 @@ class Floats:
     json: bytes = field(repr=False)
 
 
-def client_config(*, max_pool_connections: int = 16, connect_timeout: float = 5.0, read_timeout: float = 60.0) -> Any:
-    """Return a botocore Config for the client: 4 attempts with jittered backoff, seconds as timeouts."""
+def client_config(
+    *, max_pool_connections: int = 16, connect_timeout: float = 5.0, read_timeout: float = 60.0, attempts: int = 4
+) -> Any:
+    """Return a botocore Config for the client: attempts with jittered backoff, seconds as timeouts."""
     from botocore.config import Config
 
     return Config(
         max_pool_connections=max_pool_connections,
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
         # Sent as "nestor/… Botocore/…": botocore builds its own long one twice a request, a quarter of a query's cost.
         user_agent=f"nestor/{__version__}",
