@@ -51,6 +51,21 @@ def test_a_filter_changes_the_answer(visit: Open) -> None:
     assert page.locator(".group").count() > 0
 
 
+def test_the_title_is_that_of_the_answer(visit: Open) -> None:
+    """A question, or a comparison, that replaces another without a new page is what the window is called by."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    page = visit("/?q=dogs")
+    assert page.title() == "dogs – Nestor"  # noqa: RUF001 - as the page has it
+    page.get_by_label("What to look for").fill("apes")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("apes – Nestor")  # noqa: RUF001
+    page.goto(page.url.replace("/?q=apes", "/compare"))
+    page.locator("main input[name=q]").fill("apes")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("apes at four sizes – Nestor")  # noqa: RUF001
+    assert page.locator("title").count() == 1
+
+
 def test_a_file_asks(visit: Open) -> None:
     """A picture given as the question finds itself first."""
     page = visit("/")
@@ -87,6 +102,27 @@ def test_the_player_starts_at_the_moment(visit: Open, address: str) -> None:
     page.wait_for_function("document.getElementById('player').currentTime > 0")
     assert player.evaluate("player => player.currentTime") == pytest.approx(start, abs=0.3)
     assert player.get_attribute("src").endswith(f"#t={start}")
+
+
+def test_another_moment_brings_its_words(visit: Open, assets: dict[str, str]) -> None:
+    """A segment that is chosen beside the player shows its own seconds and words, as its address does."""
+    page = visit(f"/asset/{assets['jfk']}?segment=1")
+    assert "can do for you, ask" in page.locator("#moment").inner_text()
+    page.locator(".segments a").first.click()
+    page.locator("#moment", has_text="And so my fellow Americans, ask").wait_for()
+    told = page.locator("#moment").inner_text()
+    assert told.startswith("Opened at 0:00")
+    page.goto(page.url)
+    assert page.locator("#moment").inner_text() == told
+
+
+def test_a_picture_that_is_not_there_leaves_its_sign(visit: Open) -> None:
+    """Where a thumbnail is gone, what kind of file it was is still to be seen."""
+    page = visit("/settings", allowed="404")
+    page.route("**/thumbnails/*", lambda route: route.fulfill(status=404))
+    page.goto(page.url.replace("/settings", "/?q=dogs+in+the+snow&modality=image"))
+    page.locator(".group:first-child .thumb img").wait_for(state="detached")
+    assert page.locator(".group:first-child .thumb .icon").is_visible()
 
 
 def test_an_upload_is_followed_until_it_is_found(visit: Open, tmp_path: Path) -> None:

@@ -63,6 +63,24 @@ def test_a_filter_is_chosen_by_keyboard(visit: Open) -> None:
     page.wait_for_url("**modality=audio**")
 
 
+def test_showing_more_keeps_the_place_of_the_keyboard(visit: Open) -> None:
+    """After `Show more` the focus is on the first file that was not shown before, not at the top of the page."""
+    page = visit("/?q=music", **WIDE)
+    before = page.locator(".group").count()
+    page.get_by_role("link", name="Show more").press("Enter")
+    page.locator(f".group:nth-child({before + 1})").wait_for()
+    at = "[...document.querySelectorAll('.group')].indexOf(document.activeElement.closest('.group'))"
+    assert page.evaluate(at) == before
+
+
+def test_what_is_chosen_is_seen_in_forced_colours(visit: Open) -> None:
+    """Where the system forces its colours, a chip that is chosen differs from the others by more than its weight."""
+    page = visit("/?q=music&modality=audio", forced_colors="active", **WIDE)
+    colours = "each => getComputedStyle(each.nextElementSibling).backgroundColor"
+    chosen, other = (page.locator(f".refine input[value={each}]").evaluate(colours) for each in ("audio", "video"))
+    assert chosen != other
+
+
 def test_options_are_folded_on_a_phone(visit: Open) -> None:
     """On a phone the options stay closed until they are wanted, or one of them is set; without script too."""
     for script in (True, False):

@@ -1,5 +1,7 @@
 """What the pages show where there is nothing, where something went wrong, and to whom."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 Open = Callable[..., Any]
 Serving = Callable[..., Any]
+PROGRAM = Path(sys.executable).with_name("nestor")
 TOKEN = "correct horse battery staple"  # noqa: S105  # it opens nothing
 HOSTILE = """<!doctype html><title>as it came</title><script>document.title = "it ran"</script>
 <p onclick="document.title = 'it ran'">Hello</p><img src="/media/000000000000000000000000" alt="">"""
@@ -40,6 +43,81 @@ def test_a_token_lets_in_and_logging_out_ends_it(visit: Open, closed: str) -> No
     page.get_by_role("button", name="Log out").click()
     page.goto(closed + "/library")
     assert page.get_by_label("Token").is_visible()
+
+
+def test_logging_in_opens_the_page_that_was_closed(visit: Open, closed: str) -> None:
+    """A link that was sent leads through the form, a wrong token too, to what it asks; never to another site."""
+    page = visit(f"{closed}/?q=snow+%26+ice&dimension=256", allowed="401")
+    for token in ("no such token at all", TOKEN):
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{closed}/?q=snow+%26+ice&dimension=256")
+    page.goto(closed + "/login?next=//example.org/")
+    _let_in(page)
+    assert page.url == closed + "/"
+
+
+def test_what_was_logged_out_meanwhile_is_asked_to_log_in(visit: Open, closed: str) -> None:
+    """A search, and a question of the chat, lead to the form as a whole page, and from there to what was asked."""
+    page = visit(closed, allowed="401")
+    _let_in(page)
+    page.context.clear_cookies()
+    page.get_by_label("What to look for").fill("lapwings")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/login?next=*")
+    assert page.locator("header").count() == 1
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/?q=lapwings")
+    page.goto(closed + "/chat")
+    page.context.clear_cookies()
+    page.get_by_label("Question").fill("Where do lapwings nest?")
+    page.keyboard.press("Enter")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/chat?q=*")
+    assert page.get_by_label("Question").input_value() == "Where do lapwings nest?"
+
+
+@pytest.fixture(scope="module")
+def odd(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve files with names that are no help, in a collection with a long one, and return where."""
+    folder = tmp_path_factory.mktemp("odd")
+    files = folder / "files"
+    files.mkdir()
+    for name in ("\u202egnp.exe.txt", "without-any-space-" * 11 + ".txt", '<b>bold & "quoted" #100% ?x=1.md'):
+        (files / name).write_text(f"A note on lapwings, kept in {len(name)} letters.")
+    ingest = [PROGRAM, "--home", folder / "home", "ingest", files, "--collection", "a long name " * 10, "--json"]
+    subprocess.run(ingest, check=True, capture_output=True)
+    with serving(folder / "home") as url:
+        yield url
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=lapwings&since=31", "/library", "/chat?dimension=256"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_take_no_more_than_the_window(visit: Open, odd: str, path: str, width: int) -> None:
+    """Neither a file's name nor a collection's makes a page wider, and a long one leaves the options in one line."""
+    page = visit(odd + path, viewport={"width": width, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if path == "/" and width == 1280:
+        boxes = [page.locator(each).bounding_box() for each in (".refine .chips", "#since")]
+        assert {box["y"] for box in boxes} == {boxes[0]["y"]}
+
+
+def test_a_name_cannot_turn_its_letters_round(visit: Open, odd: str) -> None:
+    """What overrides the direction of letters is shown as a mark: `gnp.exe.txt` does not read as `txt.exe.png`."""
+    page = visit(odd + "/library")
+    page.get_by_role("link", name="\ufffdgnp.exe.txt", exact=True).click()
+    assert page.get_by_role("heading", level=1).inner_text() == "\ufffdgnp.exe.txt"
+    assert "\u202e" not in page.content() + page.title()
+
+
+def test_past_the_last_page_of_the_library(visit: Open) -> None:
+    """Where files are stored, but none so far on, the page says that, and leads back."""
+    page = visit("/library?offset=5000")
+    assert "Nothing is here yet" not in page.locator("main").inner_text()
+    page.get_by_role("link", name="first page").click()
+    page.locator("#shelf tbody tr").first.wait_for()
 
 
 @pytest.mark.parametrize(
@@ -108,6 +186,21 @@ def test_what_is_too_large_is_told_before_it_is_sent(visit: Open, tmp_path: Path
         file.write_bytes(b"x" * size)
         field.set_input_files(file)
         assert field.evaluate("field => field.validationMessage") == told
+
+
+def test_what_is_refused_without_a_new_page_is_told_in_words(visit: Open, odd: str) -> None:
+    """A strategy that this home cannot search by is a sentence where the results would be, with its command as code."""
+    for path, choose in (
+        ("/?q=lapwings", lambda page: page.locator("#strategy").select_option("hybrid")),
+        ("/compare?q=lapwings", lambda page: page.get_by_role("checkbox", name="hybrid").check()),
+    ):
+        page = visit(odd + path, allowed=("400", "htmx:"))
+        choose(page)
+        page.get_by_role("button", name="Search" if path[1] == "?" else "Compare", exact=True).click()
+        page.locator("#results [role=alert]").wait_for()
+        assert page.locator("#results h1").inner_text() == "That did not work"
+        assert page.locator("#results p code").first.inner_text() == "nestor setup"
+        assert "{" not in page.locator("#results").inner_text()
 
 
 def test_a_server_that_is_gone_is_told(visit: Open, tmp_path: Path) -> None:

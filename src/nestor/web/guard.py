@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -137,9 +137,25 @@ class Guard:
             raise Refused(401, "Unauthorized", "A token is needed: send it as `Authorization: Bearer TOKEN`.")
 
     def _turned_away(self, request: Request, refused: Refused) -> Response:
-        if refused.status == 401 and request.method == "GET" and wants_page(request):
-            return RedirectResponse("/login", 303)
-        return answer(request, refused)
+        if refused.status != 401 or not wants_page(request):
+            return answer(request, refused)
+        is_read = request.method == "GET"
+        wanted = urlsplit(str(request.url) if is_read else request.headers.get("hx-current-url", ""))
+        if request.headers.get("hx-request") == "true":  # for a part of a page: the whole page goes to log in
+            return answer(request, refused, {"hx-redirect": _to_login(wanted.path, wanted.query)})
+        return RedirectResponse(_to_login(wanted.path, wanted.query), 303) if is_read else answer(request, refused)
+
+
+def own_path(address: str) -> str:
+    """Return the address where it is a path of this server, else the first page: nobody is led elsewhere."""
+    is_path = address.startswith("/") and not address.startswith(("//", "/\\")) and not urlsplit(address).netloc
+    return address if is_path and address.isprintable() else "/"
+
+
+def _to_login(path: str, query: str) -> str:
+    """Return where one logs in, and then goes on to that path."""
+    wanted = f"{path}?{query}" if query else path
+    return "/login" if wanted in {"", "/"} else f"/login?{urlencode({'next': wanted})}"
 
 
 def _complete(message: Message, request_id: str) -> None:

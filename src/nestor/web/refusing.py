@@ -83,8 +83,9 @@ def document(request: Request, refused: Refused) -> dict[str, Any]:
 
 
 def wants_page(request: Request) -> bool:
-    """Say whether a person with a browser asks, and no program."""
-    return "text/html" in request.headers.get("accept", "")
+    """Say whether a person with a browser asks, or the script of a page, and no program."""
+    headers = request.headers
+    return "text/html" in headers.get("accept", "") or headers.get("hx-request") == "true"
 
 
 def log_failure(error: BaseException, *, request_id: str) -> None:

@@ -8,6 +8,7 @@ from nestor.domain import FULL_DIMENSION
 from nestor.refusals import Refused
 from nestor.web import bodies, shapes
 from nestor.web.context import Context, context
+from nestor.web.guard import own_path
 from nestor.web.tokens import COOKIE
 
 router = APIRouter(tags=["server"])
@@ -42,8 +43,8 @@ async def metrics(request: Request) -> Response:
 async def login_page(request: Request) -> Response:
     """Let a browser in by a link, or show where to type the token."""
     if "token" in request.query_params:
-        return _let_in(request, request.query_params["token"])
-    return _page(request, wrong=False)
+        return _let_in(request, request.query_params["token"], request.query_params.get("next", ""))
+    return _page(request, request.query_params.get("next", ""), wrong=False)
 
 
 @home.post("/login", include_in_schema=False)
@@ -53,8 +54,8 @@ async def login(request: Request) -> Response:
 
     limits = context(request).limits
     body = b"".join([chunk async for chunk in bodies.chunks(request, most=limits.body_bytes, idle=limits.idle_seconds)])
-    (token, *_) = parse_qs(body.decode("utf-8", "replace")).get("token", [""])
-    return _let_in(request, token)
+    fields = parse_qs(body.decode("utf-8", "replace"))
+    return _let_in(request, fields.get("token", [""])[0], fields.get("next", [""])[0])
 
 
 @home.post("/logout", include_in_schema=False)
@@ -70,22 +71,22 @@ def _look(here: Context) -> None:
     here.nestor.vectors.embedder(FULL_DIMENSION)
 
 
-def _let_in(request: Request, token: str) -> Response:
+def _let_in(request: Request, token: str, wanted: str) -> Response:
     tokens = context(request).options.tokens
+    response = RedirectResponse(own_path(wanted), 303)
     if tokens is None:
-        return RedirectResponse("/", 303)
+        return response
     if not tokens.admits(token):
-        return _page(request, wrong=True)
-    response = RedirectResponse("/", 303)
+        return _page(request, wanted, wrong=True)
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, tokens.cookie(token), httponly=True, samesite="strict", secure=secure)
     return response
 
 
-def _page(request: Request, *, wrong: bool) -> Response:
+def _page(request: Request, wanted: str, *, wrong: bool) -> Response:
     page = getattr(request.app.state, "login_page", None)
     if page is not None:
-        shown: Response = page(request, wrong=wrong)
+        shown: Response = page(request, own_path(wanted), wrong=wrong)
         return shown
     if wrong:
         raise Refused(401, "Unauthorized", "That is no token of this server.")

@@ -1,6 +1,6 @@
 """The pages: made on the server, whole without script; htmx only replaces parts of them."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from nestor.refusals import Refused
 from nestor.web import bodies
 from nestor.web.context import context
+from nestor.web.guard import own_path
 from nestor.web.pages import about, chatting, reporting, searching, shelves, sizes, viewing
 from nestor.web.pages.rendering import THEME, THEMES, render
 
@@ -28,7 +29,7 @@ async def choose_theme(request: Request) -> Response:
     body = [chunk async for chunk in bodies.chunks(request, most=limits.body_bytes, idle=limits.idle_seconds)]
     fields = parse_qs(b"".join(body).decode("ascii", "replace"))
     theme = fields.get("theme", [""])[0]
-    response = RedirectResponse(_own_path(fields.get("next", ["/"])[0]), 303)
+    response = RedirectResponse(own_path(fields.get("next", ["/"])[0]), 303)
     if theme in THEMES:
         response.set_cookie(THEME, theme, max_age=_YEAR, httponly=True, samesite="strict")
     else:
@@ -43,13 +44,6 @@ def error_page(request: Request, refused: Refused, request_id: str) -> Response:
     return render(request, "error.html", values, status=refused.status)
 
 
-def login_page(request: Request, *, wrong: bool) -> Response:
-    """Return the page that asks for a token."""
-    return render(request, "login.html", {"wrong": wrong}, status=401 if wrong else 200)
-
-
-def _own_path(address: str) -> str:
-    """Return the address where it is a path of this server, else the first page: nobody is led elsewhere."""
-    parts = urlsplit(address)
-    is_path = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
-    return address if is_path and address.isprintable() else "/"
+def login_page(request: Request, wanted: str, *, wrong: bool) -> Response:
+    """Return the page that asks for a token, and then leads to the address that was wanted."""
+    return render(request, "login.html", {"wrong": wrong, "wanted": wanted}, status=401 if wrong else 200)

@@ -31,6 +31,7 @@ _FILTERS = (
     wording.displayed,
     wording.snippet,
     wording.marked,
+    wording.coded,
     wording.similarity,
     wording.share,
 )
@@ -47,6 +48,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=wording.unturned,
     )
     made.filters |= {each.__name__: each for each in _FILTERS}
     made.globals["version"] = nestor.__version__

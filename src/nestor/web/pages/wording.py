@@ -1,4 +1,4 @@
-"""Values as people read them; pure. Every function here is a filter of the templates."""
+"""Values as people read them; pure. Every function here but `unturned` is a filter of the templates."""
 
 import math
 import re
@@ -14,6 +14,8 @@ SNIPPET = 320
 """Characters of a passage in a list."""
 _UNITS = ("bytes", "kB", "MB", "GB")
 """Each 1,024 times the one before, so that a limit of 512 MB reads so."""
+_OVERRIDE = re.compile("[\u202d\u202e]")
+_CODE = re.compile("`([^`]+)`")
 _WORD = re.compile(r"\w{2,}")
 _WORD_BEFORE = re.compile(r"^[a-z]+: (?=[A-Z])")
 """The short word for tables before a sentence that tells the same."""
@@ -28,6 +30,11 @@ _NAMES = {
     Modality.AUDIO: "Audio",
     Modality.VIDEO: "Video",
 }
+
+
+def unturned(value: Any) -> Any:
+    """Return what is shown with overrides of the direction as marks: a file's name must not read as another one."""
+    return _OVERRIDE.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 
 def size(value: float) -> str:
@@ -137,6 +144,13 @@ def _tokens(words: str) -> list[str]:
 def _any_of(words: str) -> re.Pattern[str]:
     tokens = sorted(_tokens(words), key=len, reverse=True)
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, tokens))})\w{{0,3}}\b", re.IGNORECASE)
+
+
+def coded(sentence: str) -> Iterator[tuple[str, bool]]:
+    """Yield the sentence in pieces, each with whether it stood between backticks: what is typed in a terminal."""
+    for at, piece in enumerate(_CODE.split(sentence)):
+        if piece:
+            yield piece, at % 2 == 1
 
 
 def similarity(hit: Hit) -> str:

@@ -82,6 +82,11 @@
     try {
       const headers = { accept: "text/event-stream" };
       const response = await fetch("/chat/ask", { method: "POST", body, headers, signal: controller.signal });
+      if (response.status === 401) {
+        const back = "/chat?" + new URLSearchParams({ q: question });
+        location.assign("/login?" + new URLSearchParams({ next: back }));
+        return;
+      }
       if (!response.ok) throw new Error(await refusalOf(response));
       await write(turn, response);
       if (end.querySelector('[role="alert"]')) field.value ||= question;

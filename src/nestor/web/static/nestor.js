@@ -85,6 +85,12 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) event.target.reset();
 });
 
+// More of a list replaces the list: the keyboard goes on where the new part begins.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const had = event.detail.requestConfig.elt.dataset?.had;
+  if (had) event.detail.target.querySelectorAll(".group h2 a")[had]?.focus({ preventScroll: true });
+});
+
 // No answer at all is told, too, until there is one.
 const unanswered = () => document.querySelectorAll(".unanswered").forEach((told) => told.remove());
 document.addEventListener("htmx:beforeSwap", unanswered);
@@ -126,6 +132,7 @@ if (player) {
       else each.removeAttribute("aria-current");
     });
     history.replaceState(null, "", link.getAttribute("href"));
+    htmx.ajax("GET", link.href, { target: "#moment", select: "#moment", swap: "outerHTML" });
   });
 }
 

@@ -101,11 +101,13 @@ def test_a_token_is_needed_where_there_are_tokens(application: Application, erro
 def test_a_browser_logs_in(application: Application, error_of: Telling) -> None:
     """A form gives a cookie that script cannot read; it is no token; a browser without one is sent to log in."""
     client = application(tokens=Tokens([TOKEN]))
-    sent = client.get("/assets", headers={"accept": "text/html"})
-    assert (sent.status_code, sent.headers["location"]) == (303, "/login")
+    sent = client.get("/assets?limit=1", headers={"accept": "text/html"})
+    assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=%2Fassets%3Flimit%3D1")
     wrong = client.post("/login", data={"token": "wrong"})
     assert wrong.status_code == 401
     assert "set-cookie" not in wrong.headers
+    for elsewhere in ("//example.org", "/\\example.org", "https://example.org/", "/a\nb"):
+        assert client.post("/login", data={"token": TOKEN, "next": elsewhere}).headers["location"] == "/"
     answer = client.post("/login", data={"token": TOKEN})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"].lower()

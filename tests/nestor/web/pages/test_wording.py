@@ -56,3 +56,20 @@ def test_a_reason_names_the_file_and_not_where_it_lies() -> None:
     )
     assert wording.reason(manifest) == "Cannot read broken.pdf: the PDF ends too early."
     assert wording.reason(replace(manifest, uri="s3://bucket/broken.pdf", reason="No words.")) == "No words."
+
+
+def test_what_is_typed_is_told_from_words() -> None:
+    """Backticks mark a command; one alone is a character."""
+    assert list(wording.coded("Run `nestor setup`, once.")) == [
+        ("Run ", False),
+        ("nestor setup", True),
+        (", once.", False),
+    ]
+    assert list(wording.coded("a ` b")) == [("a ` b", False)]
+
+
+def test_overrides_of_the_direction_are_shown() -> None:
+    """They are marks; letters that are written from the right stay as they are, and so does what is no text."""
+    assert wording.unturned("\u202egnp.exe") == "\ufffdgnp.exe"
+    assert wording.unturned("نهر\u200f") == "نهر\u200f"
+    assert wording.unturned(7) == 7
