@@ -229,6 +229,23 @@ def test_a_report_is_listed_and_shown_with_its_styles(visit: Open) -> None:
     assert page.locator("table").evaluate("table => getComputedStyle(table).borderCollapse") == "collapse"
 
 
+def test_a_report_is_dark_where_the_system_is(visit: Open) -> None:
+    """Paper and letters, plots too, are as the system has them; each point is named by a number of the table."""
+    seen = []
+    for scheme in ("light", "dark"):
+        page = visit("/compare", color_scheme=scheme)
+        page.get_by_role("link", name="Report of 20").first.click()
+        page.get_by_role("heading", name="Sizes and strategies compared").wait_for()
+        colour = "[...document.querySelectorAll('body, svg text, circle')].map(each => getComputedStyle(each)"
+        seen.append((page.evaluate(colour + ".backgroundColor)[0]"), page.evaluate(colour + ".fill)[1]")))
+        rows = [each.split("\t")[0] for each in page.locator("tr:has(td)").all_inner_texts()]
+        told = ", ".join(page.locator("figure:first-of-type circle ~ text").all_inner_texts()).split(", ")
+        assert rows == [str(at) for at in range(1, len(rows) + 1)]
+        assert set(rows) <= set(told)
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1] != seen[1][1]
+
+
 def test_a_report_runs_nothing_and_loads_nothing(visit: Open, home: Path, address: str) -> None:
     """Whatever lies in the folder of the reports is shown without script, and without reach to the server."""
     (home / "reports" / "hostile.html").write_text(HOSTILE)
