@@ -181,7 +181,7 @@ def _heat_map(comparison: Comparison) -> str:
     width, height = left + len(labels) * side, 24 + len(labels) * side
     return (
         "<figure><figcaption>Agreement: the share of hits that two have in common</figcaption>"
-        f'<div class="plain" tabindex="0">'
+        '<div class="plain" tabindex="0">'
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="Agreement">'
         f"{names}{cells}</svg></div></figure>"
     )

@@ -29,7 +29,7 @@ def closed(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def _let_in(page: Any) -> None:
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("heading", name="Find the moment").wait_for()
+    page.get_by_role("navigation", name="Pages").wait_for()
 
 
 def test_a_token_lets_in_and_logging_out_ends_it(visit: Open, closed: str) -> None:
@@ -39,6 +39,7 @@ def test_a_token_lets_in_and_logging_out_ends_it(visit: Open, closed: str) -> No
     page.get_by_role("button", name="Log in").click()
     assert page.get_by_role("alert").inner_text() == "That is no token of this server."
     _let_in(page)
+    assert page.get_by_role("heading", level=1).inner_text() == "Library"
     page.goto(closed + "/settings")
     page.get_by_role("button", name="Log out").click()
     page.goto(closed + "/library")
@@ -239,7 +240,7 @@ def test_a_report_is_dark_where_the_system_is(visit: Open) -> None:
         colour = "[...document.querySelectorAll('body, svg text, circle')].map(each => getComputedStyle(each)"
         seen.append((page.evaluate(colour + ".backgroundColor)[0]"), page.evaluate(colour + ".fill)[1]")))
         rows = [each.split("\t")[0] for each in page.locator("tr:has(td)").all_inner_texts()]
-        told = ", ".join(page.locator("figure:first-of-type circle ~ text").all_inner_texts()).split(", ")
+        told = ", ".join(page.locator("figure:first-of-type circle ~ text").all_text_contents()).split(", ")
         assert rows == [str(at) for at in range(1, len(rows) + 1)]
         assert set(rows) <= set(told)
     assert seen[0][0] != seen[1][0]

@@ -132,7 +132,7 @@ if (player) {
       else each.removeAttribute("aria-current");
     });
     history.replaceState(null, "", link.getAttribute("href"));
-    htmx.ajax("GET", link.href, { target: "#moment", select: "#moment", swap: "outerHTML" });
+    htmx.ajax("GET", link.getAttribute("href"), { target: "#moment", select: "#moment", swap: "outerHTML" });
   });
 }
 
