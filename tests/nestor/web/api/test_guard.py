@@ -127,6 +127,12 @@ def test_a_link_logs_in(application: Application) -> None:
     assert client.get("/assets").status_code == 200
 
 
+def test_nobody_is_asked_for_a_token_where_none_is_needed(client: TestClient) -> None:
+    """The page of the login of an open server leads on; it does not say that a token is needed."""
+    answer = client.get("/login?next=/library", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/library")
+
+
 @pytest.mark.parametrize("tokens", [[], ["short"]], ids=["none", "short"])
 def test_tokens_that_protect_nothing_are_refused(tokens: list[str]) -> None:
     """No token, or one that can be guessed."""
