@@ -103,10 +103,12 @@ $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Where the system has no Chromium playwright brings one; without either the tests of the pages are skipped.
+# Where the system has no Chromium playwright brings one, or a CI's Debian its own; else the tests of the pages are skipped.
 $(VENV)/.browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		timeout 120 $(BIN)/playwright install --only-shell chromium >/dev/null 2>&1 || \
+		{ test "$$CI" = true && test "$$(id -u)" = 0 && timeout 60 apt-get update && \
+			timeout 240 apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
 		echo "No Chromium here: the tests of the pages will be skipped."
 	@touch $@
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 T = TypeVar("T")
-_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}")
+_OVERRIDES = (0x202D, 0x202E)  # of the direction: behind one a name reads as another
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_OVERRIDES), "\N{REPLACEMENT CHARACTER}")
 
 _HIT_FIELDS = (
     "modality",
