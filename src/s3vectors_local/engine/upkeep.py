@@ -124,8 +124,11 @@ class Upkeep:
         coarse = None if index is None else self.search.coarse(index)
         if index is not None and is_build_due(index, coarse):
             self.build(index_id)
-        else:
+            return
+        try:
             self._extend_if_due(index_id)
+        except FileNotFoundError:  # deleted while it is used, and nothing can be added to it any more
+            self.build(index_id)
 
     def compact(self, index_id: int) -> None:
         """Give an index a slab without dead rows. Raises StoreFailed."""

@@ -83,6 +83,7 @@ class DerivedFiles:
         """
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{index.id}-{secrets.token_hex(8)}{_WHOLE}"
+        path.touch(exist_ok=False)
         try:
             return _mapped(path, shape)
         except OSError:
@@ -94,7 +95,7 @@ class DerivedFiles:
         """Return codes of all components with room for more, in their own file: what is there is never written again.
 
         Until a coarse index with them is saved, the file counts as long as it was. Raises OSError where the disk has no
-        room for them.
+        room for them, FileNotFoundError where somebody deleted the file: what is mapped of it cannot grow.
         """
         mapped: Any = values
         return _mapped(Path(mapped.filename), (rows, values.shape[1]))
@@ -284,13 +285,13 @@ class _Checked:
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
-    """Map a file, made where there is none, to be written to."""
-    with path.open("ab") as file:
+    """Map a file to be written to, as long as it has to be. It must be there: a new one would begin with zeros."""
+    with path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):
             # Else a full disk would end the process where the map is written to (SIGBUS), and be no error here.
             os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1]))
         else:
-            file.truncate(max(file.tell(), shape[0] * shape[1]))
+            file.truncate(max(os.fstat(file.fileno()).st_size, shape[0] * shape[1]))
     return np.memmap(path, np.int8, "r+", shape=shape)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.model import Float32, Metric, NewIndex, NewVector, Query
+from s3vectors_local.search import staleness
 from s3vectors_local.search.coarse import Depth, Tuning
 
 WIDE = 500
@@ -179,6 +181,28 @@ def test_an_addition_that_is_damaged(tmp_path: Path) -> None:
     with open_engine(tmp_path, read_only=True) as engine:
         assert _coarse(engine) is None
         assert _recall(engine, np.concatenate([rows, later]), _rows(2, 20), Metric.COSINE, 10) == 1.0
+
+
+@pytest.mark.parametrize("deleted", ["file", "files", "folder"])
+def test_their_file_is_deleted_while_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deleted: str) -> None:
+    """What came cannot be added to it: a new one is built, and whoever opens it has codes of every row."""
+    for name, few in (("COMPARED_BYTES", 0), ("_WAITING_ROWS", 100)):
+        monkeypatch.setattr(staleness, name, few)
+    rows, later = _rows(1, COUNT), _rows(3, 300)
+    every = np.concatenate([rows, later])
+    with _filled(tmp_path, rows, Metric.COSINE) as engine:
+        if deleted == "folder":
+            shutil.rmtree(tmp_path / "derived")
+        else:
+            for path in (tmp_path / "derived").glob("*.whole" if deleted == "file" else "*"):
+                path.unlink()
+        engine.put_vectors("demo", "wide", [NewVector(f"k{COUNT + n}", row) for n, row in enumerate(later)])
+        engine.refresh("demo", "wide")
+    with open_engine(tmp_path, read_only=True) as engine:
+        whole = _coarse(engine).whole
+        expected = _coarse(engine).encoder.encode_whole(every, np.linalg.norm(every.astype(np.float64), axis=1))
+        np.testing.assert_array_equal(whole.values, expected.values)
+        assert _recall(engine, every, _rows(4, 20), Metric.COSINE, 10) >= 0.98
 
 
 def test_one_file_an_index(tmp_path: Path) -> None:
