@@ -6,6 +6,7 @@ led to the new slab. Until that commits nothing refers to it, and what a crash l
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,22 +41,31 @@ def compact(store: Store, index: Index) -> Move | None:
     with store.read() as c:
         old = store.slabs.slab(index.id, index.slab, dimension=index.dimension).read(index.slots, in_order=True)
         gone = records.dead(c, index)
-    try:
-        with store.guarded():
-            to = _copied(old, new, _alive(gone, 0, index.slots), Move(index.slab + 1, 0, np.full(index.slots, -1)))
-    except BaseException:  # of a full disk, say; nothing refers to it yet
-        store.slabs.remove(index.id, index.slab + 1)
-        raise
-    with store.write() as c:
+    with _making(store, index), store.guarded():
+        to = _copied(old, new, _alive(gone, 0, index.slots), Move(index.slab + 1, 0, np.full(index.slots, -1)))
+    with store.write() as c, _making(store, index):  # not around the COMMIT: one that failed may be in the log
         move = _finish(store, c, index, new, to)
     if move is not None:
         store.slabs.remove(index.id, index.slab)
     return move
 
 
+@contextmanager
+def _making(store: Store, index: Index) -> Iterator[None]:
+    """Remove the new slab if making it fails, by a full disk, say: nothing refers to it yet."""
+    try:
+        yield
+    except BaseException:
+        store.slabs.remove(index.id, index.slab + 1)
+        raise
+
+
 def _finish(store: Store, c: sqlite3.Connection, before: Index, new: Slab, move: Move) -> Move | None:
     row = c.execute("SELECT slab, slots FROM indexes WHERE id = ?", (before.id,)).fetchone()
-    if row is None or row[0] != before.slab:
+    if row is None:  # deleted meanwhile
+        store.slabs.remove(before.id, move.number)
+        return None
+    if row[0] != before.slab:
         return None
     slots = row[1]
     rows = store.slabs.slab(before.id, before.slab, dimension=before.dimension).read(slots, in_order=True)

@@ -43,14 +43,15 @@ def read_ahead(path: Path) -> None:
 
     Its rows are asked for here and there, so nothing else would read it but the disk's own pace, row by row.
     """
-    if path.stat().st_size <= _memory() // _SHARE:
-        threading.Thread(target=_read, args=(path,), name="read-ahead", daemon=True).start()
+    with suppress(OSError):  # who needs the file will tell what is wrong with it; it may be mapped and gone
+        if path.stat().st_size <= _memory() // _SHARE:
+            threading.Thread(target=_read, args=(path,), name="read-ahead", daemon=True).start()
 
 
 def _read(path: Path) -> None:
     # Not by advice: the system reads no more than some hundred kilobytes for that.
     block = bytearray(_BLOCK)
-    with suppress(OSError), path.open("rb", buffering=0) as file:  # who needs the file will tell what is wrong with it
+    with suppress(OSError), path.open("rb", buffering=0) as file:
         while not is_in_memory(file.fileno()) and file.readinto(block):
             pass
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.errors import ServiceUnavailableException
 from s3vectors_local.model import Metric, NewIndex, NewVector, Query
+from s3vectors_local.search import search
+from s3vectors_local.storage import compaction
 from s3vectors_local.storage.slab import FileSlab, Rows, row_type
 
 ROW = row_type(2).itemsize
@@ -130,6 +133,62 @@ def test_without_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert _found(engine) == before
         engine.compact("demo", "flat")
         assert (engine.verify(), _found(engine), _files(folder)) == ([], before, ["1-2.rows"])
+
+
+def test_without_room_in_the_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same when SQLite says so while the records are led to the new file."""
+    real = compaction._lead
+    with open_engine(folder) as engine:
+        before, writer = _found(engine), engine._store._writer
+        assert writer is not None
+
+        def lead(c: sqlite3.Connection, *args: Any) -> None:
+            real(c, *args)
+            (pages,) = c.execute("PRAGMA page_count").fetchone()
+            c.execute(f"PRAGMA max_page_count = {pages}")
+            c.execute("CREATE TABLE filler AS SELECT zeroblob(10000000)")
+
+        monkeypatch.setattr(compaction, "_lead", lead)
+        with pytest.raises(ServiceUnavailableException, match="disk is full"):
+            engine.compact("demo", "flat")
+        assert (engine.verify(), _found(engine), _files(folder)) == ([], before, ["1-1.rows"])
+        monkeypatch.undo()
+        writer.execute("PRAGMA max_page_count = 1000000")
+        engine.compact("demo", "flat")
+        assert (engine.verify(), _found(engine), _files(folder)) == ([], before, ["1-2.rows"])
+
+
+def test_of_an_index_that_is_deleted_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives up, and no file is left."""
+    real = compaction._copied
+    with open_engine(folder) as engine:
+
+        def copied(*args: Any) -> Any:
+            found = real(*args)
+            engine.delete_index("demo", "flat")
+            return found
+
+        monkeypatch.setattr(compaction, "_copied", copied)
+        engine.compact("demo", "flat")
+        assert _files(folder) == []
+
+
+def test_reader_whose_rows_are_about_to_be_read_ahead(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that a compaction removes after it was mapped is answered from, and the reader goes on."""
+    monkeypatch.setattr(search, "_READ_AHEAD", 0)
+    real = FileSlab.read_ahead
+    with open_engine(folder) as writer, open_engine(folder, read_only=True) as reader:
+
+        def late(slab: FileSlab) -> None:
+            monkeypatch.undo()
+            writer.compact("demo", "flat")
+            real(slab)
+
+        monkeypatch.setattr(FileSlab, "read_ahead", late)
+        for _ in range(2):
+            page, _token = reader.query_vectors("demo", "flat", Query(ZERO, 1))
+            assert [hit.key for hit in page.items] == ["k0"]
+        assert _files(folder) == ["1-2.rows"]
 
 
 def test_one_that_did_not_end(folder: Path) -> None:
