@@ -2,13 +2,15 @@
 
 One thread looks at the indexes that were written to; a coarse index on disk is built by a process of its own, so that
 no query waits for it, and extended in place by what comes later. An engine that only reads follows what the writer
-makes. Failures are logged and tried again after later writes: everything is found without any of this.
+makes. Failures are logged and tried again after later writes, builds after a while: everything is found without any of
+this.
 """
 
 import logging
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,8 @@ from s3vectors_local.storage import Store, catalogue, compaction, records, texts
 
 _log = logging.getLogger(__name__)
 _PAUSE: Final = 0.2  # seconds between two looks
+_REST: Final = 60.0  # seconds after a build that failed, at least
+_REST_SHARE: Final = 10  # times as long as it took
 _WASTED_BYTES: Final = 64 * 1024 * 1024  # of dead rows, and more of them than live ones: then a new slab is made
 
 
@@ -41,6 +45,7 @@ class Upkeep:
         self._files = files
         self._folder = folder
         self._noticed: set[int] = set()
+        self._resting: dict[int, float] = {}
         self._watched: dict[int, tuple[int, int] | None] = {}
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -73,6 +78,7 @@ class Upkeep:
     def forget(self, index: Index) -> None:
         """Remove what is kept of an index that was deleted."""
         self.search.forget(index.id)
+        self._resting.pop(index.id, None)
         self._store.slabs.remove(index.id, index.slab)
         if self._files is not None:
             self._files.remove(index.id)
@@ -187,8 +193,20 @@ class Upkeep:
         dead = index.slots - index.count
         if dead > index.count and dead * 4 * index.dimension > _WASTED_BYTES:
             self.compact(index_id)
+        elif time.monotonic() < self._resting.get(index_id, 0.0):
+            self._extend_if_due(index_id)
         else:
+            self._refresh_or_rest(index_id)
+
+    def _refresh_or_rest(self, index_id: int) -> None:
+        """Do what is due. Where that fails it is left for a while, however much is written: each try costs as much."""
+        begun = time.monotonic()
+        try:
             self.refresh(index_id)
+        except (EngineError, OSError):
+            ended = time.monotonic()
+            self._resting[index_id] = ended + max(_REST, _REST_SHARE * (ended - begun))
+            raise
 
     def _try(self, index_id: int, work: Callable[[int], None]) -> bool:
         """Do some work, and tell whether it went well; else log why."""
@@ -231,6 +249,7 @@ class Upkeep:
         said = self._meanwhile(self._process, index.id)
         code, self._process = self._process.returncode, None
         if code:
+            files.remove_unfinished(index.id)
             raise StoreFailed(f"building its coarse index failed ({code}): {said.decode(errors='replace')[-2000:]}")
         # Writes went on meanwhile, and the process may have seen some of them.
         now = self._index(index.id)
@@ -276,12 +295,15 @@ class Upkeep:
 
     def _keep(self, index: Index, coarse: Coarse) -> None:
         """Save a coarse index and use it, from the file where there is one: mapped, it takes no memory of its own."""
-        if self._files is not None:
-            self._files.save(index, coarse)
-            now = self._index(index.id)
-            self._adopt(index.id, None if now is None else self._files.load(now))
-        else:
+        if self._files is None:
             self._adopt(index.id, coarse)
+            return
+        self._files.save(index, coarse)
+        now = self._index(index.id)
+        if now is None:  # deleted meanwhile
+            self._files.remove(index.id)
+        else:
+            self._adopt(index.id, self._files.load(now))
 
     def _adopt(self, index_id: int, coarse: Coarse | None) -> None:
         with self._store.read() as c:

@@ -53,10 +53,12 @@ class DerivedFiles:
 
         For the writer alone: a process that builds hands over what it has made.
         """
-        before = self._whole_name(index.id)
-        self._save(index, coarse, self._path(index.id))
-        if before not in {None, self._whole_name(index.id)}:
-            (self._folder / str(before)).unlink(missing_ok=True)
+        names = {self._whole_name(index.id), None if coarse.whole is None else _name(coarse.whole)}
+        try:
+            self._save(index, coarse, self._path(index.id))
+        finally:  # that of the one before; or, where this could not be saved, its own
+            for unused in names - {None, self._whole_name(index.id)}:
+                (self._folder / str(unused)).unlink(missing_ok=True)
 
     def hand_over(self, index: Index, coarse: Coarse) -> None:
         """Write a coarse index that the writer takes over: it may save others meanwhile. Raises OSError."""
@@ -143,6 +145,13 @@ class DerivedFiles:
         self._checked.pop(index_id, None)
         self._remove_others(index_id)
 
+    def remove_unfinished(self, index_id: int) -> None:
+        """Remove what a build that failed has left of an index: it may be as large as all its codes."""
+        self._path(index_id).with_suffix(_BUILT).unlink(missing_ok=True)
+        for path in self._folder.glob(f"{index_id}.[0-9]*"):
+            path.unlink(missing_ok=True)
+        self._remove_others(index_id)
+
     def _whole_name(self, index_id: int) -> str | None:
         name: str | None = _header(self._path(index_id)).get("whole", {}).get("file")
         return name
@@ -165,12 +174,11 @@ class DerivedFiles:
         """Return what the head tells of the file that holds codes of all components."""
         if whole is None:
             return {}
-        values: Any = whole.values
-        name = Path(values.filename).name
+        values, name = whole.values, _name(whole)
         before: dict[str, Any] = _header(self._path(index.id)).get("whole", {})
         known = _Checked(name, before["shape"][0], before["crc"]) if before.get("file") == name else _Checked(name)
         if known.rows < len(values):
-            values.flush()
+            values.flush()  # type: ignore[attr-defined] # a memmap
         return {"whole": {"file": name, "shape": values.shape, "crc": known.through(values)}}
 
     def _whole(self, index_id: int, attributes: Mapping[str, Any]) -> npt.NDArray[np.int8] | None:
@@ -211,6 +219,12 @@ class DerivedFiles:
         expected = {"format": _FORMAT, "data": self._data, "index": index.id, "slab": index.slab}
         mine = {name: attributes.get(name) for name in expected}
         return mine == expected and attributes["generation"] <= index.generation and attributes["end"] <= index.slots
+
+
+def _name(whole: Codes) -> str:
+    """Return the name of the file that codes of all components are mapped from."""
+    values: Any = whole.values
+    return Path(values.filename).name
 
 
 def _arrays(coarse: Coarse) -> dict[str, npt.NDArray[Any]]:

@@ -14,9 +14,10 @@ import pytest
 from s3vectors_local.engine import Engine, open_engine
 from s3vectors_local.engine import upkeep as upkeep_module
 from s3vectors_local.errors import StoreFailed
-from s3vectors_local.model import Metric, NewIndex, NewVector, Query, SearchState
+from s3vectors_local.model import Index, Metric, NewIndex, NewVector, Query, SearchState
 from s3vectors_local.search import staleness
 from s3vectors_local.search.coarse import Coarse
+from s3vectors_local.search.derived import DerivedFiles
 from s3vectors_local.storage import compaction
 
 ROWS = np.random.default_rng(3).standard_normal((3_000, 24)).astype(np.float32)
@@ -323,6 +324,43 @@ def test_a_build_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
         while "the upkeep of index 1 failed" not in caplog.text:
             assert time.monotonic() < until
             time.sleep(0.05)
+
+
+def test_a_build_that_goes_on_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not tried again at every write, but after a while."""
+    tries, failing = tmp_path / "tries", tmp_path / "python"
+    failing.write_text(f"#!/bin/sh\necho >> {tries}\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(failing))
+    with open_engine(tmp_path / "data") as engine:
+        _fill(engine)
+        engine.settle()
+        tried = tries.read_text()
+        for number in range(3):
+            _put(engine, range(number * 10, number * 10 + 10), shift=1)
+            engine.settle()
+        assert tries.read_text() == tried == "\n"
+        monkeypatch.setattr(upkeep_module, "_REST", 0.0)
+        engine._upkeep._resting.clear()
+        _put(engine, range(10), shift=2)
+        engine.settle()
+        assert tries.read_text() == "\n\n"
+
+
+def test_an_index_that_is_deleted_while_its_coarse_index_is_saved(
+    tmp_path: Path, filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files do not stay behind."""
+    filled.build("demo", "flat")
+    real = DerivedFiles.save
+
+    def late(files: DerivedFiles, index: Index, coarse: Coarse) -> None:
+        filled.delete_index("demo", "flat")
+        real(files, index, coarse)
+
+    monkeypatch.setattr(DerivedFiles, "save", late)
+    filled._upkeep._extend(1, _coarse(filled))
+    assert list((tmp_path / "derived").iterdir()) == []
 
 
 def test_settling(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from s3vectors_local.engine import Engine, open_engine
+from s3vectors_local.errors import StoreFailed
 from s3vectors_local.model import Float32, Metric, NewIndex, NewVector, Query
-from s3vectors_local.search import staleness
+from s3vectors_local.search import derived, staleness
 from s3vectors_local.search.coarse import Depth, Tuning
 
 WIDE = 500
@@ -167,6 +169,41 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert _recall(engine, np.concatenate([rows, later]), _rows(4, 20), Metric.COSINE, 10) >= 0.98
         engine._upkeep._extend(1, _coarse(engine))
         assert len(_coarse(engine).whole) == COUNT + 300
+
+
+def test_a_build_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has written goes at once, not at the next start: each one takes as much room as the one in use."""
+    with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
+        before = sorted((tmp_path / "derived").iterdir())
+        waited = engine._upkeep._meanwhile
+
+        def killed(process: subprocess.Popen[bytes], building: int) -> bytes:
+            until = time.monotonic() + 60
+            while len(list((tmp_path / "derived").glob("*.whole"))) < 2:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            process.kill()
+            return waited(process, building)
+
+        monkeypatch.setattr(engine._upkeep, "_meanwhile", killed)
+        with pytest.raises(StoreFailed, match=r"failed \(-9\)"):
+            engine.build("demo", "wide")
+        assert sorted((tmp_path / "derived").iterdir()) == before
+
+
+def test_a_full_disk_after_a_compaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the coarse index of the new slab cannot be saved, its codes of all components do not stay behind."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
+        before = sorted((tmp_path / "derived").iterdir())
+        engine.delete_vectors("demo", "wide", ["k1", "k2"])
+        monkeypatch.setattr(derived, "_write", full)
+        with pytest.raises(OSError, match="No space left"):
+            engine.compact("demo", "wide")
+        assert sorted((tmp_path / "derived").iterdir()) == before
 
 
 def test_an_addition_that_is_damaged(tmp_path: Path) -> None:
