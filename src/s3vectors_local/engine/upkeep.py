@@ -30,6 +30,7 @@ from s3vectors_local.storage import Store, catalogue, compaction, records, texts
 
 _log = logging.getLogger(__name__)
 _PAUSE: Final = 0.2  # seconds between two looks
+_LET_GO: Final = 5.0  # seconds between two looks for what other processes have deleted
 _REST: Final = 60.0  # seconds after a build that failed, at least
 _REST_SHARE: Final = 10  # times as long as it took
 _WASTED_BYTES: Final = 64 * 1024 * 1024  # of dead rows, and more of them than live ones: then a new slab is made
@@ -145,7 +146,9 @@ class Upkeep:
             if index is None or move is None or after is None:
                 return
             coarse = self.search.coarse(index)
-            if coarse is not None:
+            if coarse is None:
+                self.search.forget(index_id)  # else the old slab would be mapped, and take room, until the next query
+            else:
                 where = {"slab": move.number, "slots": move.slots, "generation": after.generation}
                 self._keep(after, coarse.moved(move.to, **where, room=self._room(after)))
 
@@ -161,7 +164,11 @@ class Upkeep:
             self._start(lambda: self._follow(files))
 
     def _follow(self, files: DerivedFiles) -> None:
+        let_go = time.monotonic() + _LET_GO
         while not self._stopped.wait(_PAUSE):
+            if time.monotonic() > let_go:
+                self._let_go()
+                let_go = time.monotonic() + _LET_GO
             for index_id, known in list(self._watched.items()):
                 if (found := files.signature(index_id)) in {None, known}:
                     continue
@@ -170,6 +177,18 @@ class Upkeep:
                     self._load_again(index_id, files)
                 except (EngineError, OSError) as error:
                     _log.warning("the coarse index of index %d could not be read again: %s", index_id, error)
+
+    def _let_go(self) -> None:
+        """Forget what is mapped of indexes that were deleted, and of slabs that a compaction has left behind."""
+        try:
+            for index_id, slab in self.search.slabs().items():
+                index = self._index(index_id)
+                if index is None or index.slab != slab:
+                    self.search.forget(index_id)
+                if index is None:
+                    self._watched.pop(index_id, None)
+        except (EngineError, OSError) as error:
+            _log.warning("what other processes deleted could not be let go: %s", error)
 
     def _load_again(self, index_id: int, files: DerivedFiles) -> None:
         index = self._index(index_id)

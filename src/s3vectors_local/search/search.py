@@ -86,6 +86,12 @@ class Search:
             kept = self._kept.get(index.id)
         return kept is not None and kept.loaded
 
+    def slabs(self) -> dict[int, int]:
+        """Return which slab of each index is mapped: while it is, the file takes room even when it has no name."""
+        with self._lock:
+            views = {index_id: kept.view for index_id, kept in self._kept.items()}
+        return {index_id: view.index.slab for index_id, view in views.items() if view is not None}
+
     def forget(self, index_id: int) -> None:
         """Drop what is known of an index."""
         with self._lock:

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s3vectors_local.engine import Engine, open_engine
+from s3vectors_local.engine import Engine, open_engine, upkeep
 from s3vectors_local.errors import ServiceUnavailableException
 from s3vectors_local.model import Metric, NewIndex, NewVector, Query
 from s3vectors_local.search import search
@@ -189,6 +190,31 @@ def test_reader_whose_rows_are_about_to_be_read_ahead(folder: Path, monkeypatch:
             page, _token = reader.query_vectors("demo", "flat", Query(ZERO, 1))
             assert [hit.key for hit in page.items] == ["k0"]
         assert _files(folder) == ["1-2.rows"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not tell what is mapped")
+@pytest.mark.parametrize("gone", ["compacted", "deleted"])
+def test_idle_processes_let_go(folder: Path, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    """A file that was removed takes no room for long: also who asks for nothing any more has it no longer mapped."""
+    monkeypatch.setattr(upkeep, "_LET_GO", 0.0)
+    with open_engine(folder) as writer, open_engine(folder, read_only=True) as reader:
+        for engine in (writer, reader):
+            engine.query_vectors("demo", "flat", Query(ZERO, 1))
+        assert _mapped(folder) == {"1-1.rows"}
+        if gone == "compacted":
+            writer.compact("demo", "flat")
+        else:
+            writer.delete_index("demo", "flat")
+        until = time.monotonic() + 20
+        while _mapped(folder):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def _mapped(folder: Path) -> set[str]:
+    """Return the names of the files of rows that this process has mapped, be they there or not."""
+    names = [line.removesuffix(" (deleted)") for line in Path("/proc/self/maps").read_text().splitlines()]
+    return {Path(name).name for name in names if f"{folder}/rows/" in name}
 
 
 def test_one_that_did_not_end(folder: Path) -> None:
