@@ -7,6 +7,7 @@ this.
 """
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -260,11 +261,15 @@ class Upkeep:
         self._adopt(index.id, build(index, rows, dead))
 
     def _build_beside(self, folder: Path, files: DerivedFiles, index: Index) -> None:
-        command = [sys.executable, "-m", "s3vectors_local.search.build", str(folder), str(index.id)]
+        module = "s3vectors_local.search.build"
+        command = [sys.executable, "-m", module, str(folder), str(index.id), str(os.getpid())]
         with self._lock:
             if self._stopped.is_set():
                 return
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603 - ours
+            # A session of its own: a terminal's Ctrl-C is for the engine, which ends it.
+            self._process = subprocess.Popen(  # noqa: S603 - ours
+                command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            )
         said = self._meanwhile(self._process, index.id)
         code, self._process = self._process.returncode, None
         if code:

@@ -1,10 +1,12 @@
 """Makes the coarse index of an index as it is now. On disk it runs as a process of its own: queries do not wait for it.
 
-python -m s3vectors_local.search.build FOLDER INDEX_ID
+python -m s3vectors_local.search.build FOLDER INDEX_ID WRITER
 """
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,6 +31,7 @@ _BLOCK_BYTES: Final = 64 * 1024 * 1024
 _PROJECTION_ROWS: Final = WIDTH  # projecting a query costs what comparing so many rows does
 _SAMPLED_AIM: Final = 0.99
 _LOWER_PRIORITY: Final = 10
+_LOOK: Final = 1.0  # seconds between two looks whether the writer is there
 
 
 def build(index: Index, rows: Rows, dead: Slots, *, room: Room = np.zeros, each: Each = map) -> Coarse:
@@ -139,10 +142,11 @@ def _blocks(slots: Slots, row_bytes: int) -> Iterator[tuple[int, Slots]]:
         yield start, slots[start : start + step]
 
 
-def main(folder: str, index_id: str) -> None:
-    """Build the coarse index of one index of a folder, and leave it for the writer to take over."""
+def main(folder: str, index_id: str, writer: str) -> None:
+    """Build the coarse index of one index of a folder, and leave it for the writer, a process's id, to take over."""
     from s3vectors_local.storage import catalogue, open_store, schema
 
+    threading.Thread(target=_end_with, args=(int(writer),), daemon=True).start()
     os.nice(_LOWER_PRIORITY)
     store = open_store(Path(folder), read_only=True)
     with store.read() as c:
@@ -154,6 +158,13 @@ def main(folder: str, index_id: str) -> None:
         built = build(index, rows, dead, room=lambda shape, _: files.room(index, shape), each=threads.map)
     files.hand_over(index, built)
     store.close()
+
+
+def _end_with(parent: int) -> None:
+    """End when the process that started this one has ended, however that came: nobody would take over what is built."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """What the engine does beside its callers: coarse indexes appear, follow compactions, and are never needed."""
 
 import logging
+import os
+import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +365,65 @@ def test_an_index_that_is_deleted_while_its_coarse_index_is_saved(
     monkeypatch.setattr(DerivedFiles, "save", late)
     filled._upkeep._extend(1, _coarse(filled))
     assert list((tmp_path / "derived").iterdir()) == []
+
+
+_BUILDING = """
+import subprocess, sys, threading, time
+from pathlib import Path
+from s3vectors_local.engine import open_engine
+real = subprocess.Popen
+def begun(command, **more):
+    print("begun", flush=True)
+    # As long as a build of millions takes, until its writer ends.
+    slow = "import sys, time; from s3vectors_local.search import build; build.build = lambda *_, **__: time.sleep(600)"
+    return real([command[0], "-c", slow + "; build.main(*sys.argv[1:])", *command[3:]], **more)
+subprocess.Popen = begun
+with open_engine(Path(sys.argv[1])) as engine:
+    threading.Thread(target=engine._upkeep._try, args=[1, engine._upkeep.build]).start()
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        time.sleep(2)  # as a server that answers what it was asked
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="this system does not tell what runs")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_build_ends_with_its_engine(tmp_path: Path, how: signal.Signals) -> None:
+    """However the process ends that builds: by a Ctrl-C in its terminal, which is for it alone, or killed."""
+    with open_engine(tmp_path) as engine:
+        _fill(engine)
+    command = [sys.executable, "-c", _BUILDING, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        _until(lambda: len(_running(tmp_path)) == 2)
+        time.sleep(2)  # it has begun
+        assert len(_running(tmp_path)) == 2
+        if how == signal.SIGINT:
+            os.killpg(process.pid, how)
+        else:
+            process.send_signal(how)
+        _, said = process.communicate(timeout=30)
+    assert said == b""
+    _until(lambda: not _running(tmp_path))
+
+
+def _running(folder: Path) -> list[Path]:
+    """Return the processes that were started for a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(folder).encode() in path.read_bytes().split(b"\0"):
+                found.append(path)
+    return found
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_settling(tmp_path: Path) -> None:
