@@ -43,6 +43,35 @@ def test_quick_queries() -> None:
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        PLAIN.replace(b'"i"', b'"j"'),
+        PLAIN.replace(b"{", b'{"vectorBucketName":"b",', 1),
+        PLAIN.replace(b"}}", b'},"indexArn":"a"}'),
+    ],
+    ids=["index", "bucket", "arn"],
+)
+def test_the_first_query_of_each_index(other: bytes) -> None:
+    """Quick queries of one index tell nothing about another, which may have to be read; another vector is no matter."""
+    pace = Pace()
+    pace.note(_query(), Took(0.001))
+    assert pace.admits(_query(PLAIN.replace(b"[1,2]", b"[0.25,-3e-4]")))
+    assert not pace.admits(_query(other))
+    pace.note(_query(other), Took(0.2))
+    assert pace.admits(_query())
+
+
+def test_how_many_are_known() -> None:
+    """Indexes without end take no memory without end: who comes back after many others is asked for anew."""
+    pace = Pace()
+    for number in range(2_000):
+        one = _query(PLAIN.replace(b'"i"', b'"i%d"' % number))
+        pace.note(one, Took(0.001))
+        assert pace.admits(one)
+    assert not pace.admits(_query(PLAIN.replace(b'"i"', b'"i0"')))
+
+
+@pytest.mark.parametrize(
     "call",
     [
         Call("POST", "/PutVectors", body=PLAIN),
@@ -89,15 +118,22 @@ def test_all_others(call: Call) -> None:
 
 
 def test_waiting_for_others_is_no_effort() -> None:
-    """Time in which this thread does nothing does not count; time in which it works does."""
+    """A short time in which this thread does nothing does not count; time in which it works does."""
     effort = Effort()
-    time.sleep(0.05)
-    assert effort.seconds() < 0.03
+    time.sleep(0.02)
+    assert effort.seconds() < 0.01
     effort = Effort()
     until = time.thread_time() + 0.05
     while time.thread_time() < until:
         pass
     assert effort.seconds() > 0.03
+
+
+def test_waiting_long_is_one() -> None:
+    """A thread that waited long, as for a lock, is slow: in the event loop all other requests would have waited too."""
+    effort = Effort()
+    time.sleep(0.06)
+    assert effort.seconds() == float("inf")
 
 
 def test_waiting_for_the_disk_is_one(tmp_path: Path) -> None:
