@@ -218,16 +218,23 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Take what came; where the parser ends at the head of an offer, another one goes on without the offer."""
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            if not self._is_offer():
-                self.cycle.keep_alive = False  # CONNECT: what follows is no HTTP
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = self._without_offer(data[offer.args[0] :])
+            else:
                 return
-            head = self._head_without_offer()
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._parse(head + data[offer.args[0] :])
+
+    def _without_offer(self, rest: bytes) -> bytes:
+        """Return what another parser is to take, with what came behind an offer; nothing where that is no HTTP."""
+        if not self._is_offer():
+            self.cycle.keep_alive = False  # CONNECT
+            return b""
+        head = self._head_without_offer()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return head + rest
 
     def _is_offer(self) -> bool:
         return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"

@@ -11,7 +11,8 @@ PATH: Final = "/QueryVectors"
 _LINE: Final = b"POST %b HTTP/1.1\r\n" % PATH.encode()
 _END: Final = b"\r\n\r\n"
 _HEAD_BYTES: Final = 16 * 1024
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:([^\r\n]*)(?=\r\n)", re.IGNORECASE)
+_NUMBER: Final = re.compile(rb"[ \t]*[0-9]{1,9}[ \t]*")
 _COMMON: Final = re.compile(rb"(?:[A-Za-z0-9_-]+:[ \t]?(?:[!-~](?:[ -~]*[!-~])?)?\r\n)*")
 _CLOSING: Final = re.compile(
     rb"\r\n(?:connection:(?![ \t]*keep-alive\r)|keep-alive:|proxy-connection:|te:|trailer:)", re.IGNORECASE
@@ -40,7 +41,7 @@ def is_for_reader(received: bytes) -> bool | None:
     if not end:
         return None if len(received) <= _HEAD_BYTES else False
     lengths = _LENGTH.findall(head + b"\r\n")
-    if len(lengths) != 1 or _UNUSUAL.search(head):
+    if len(lengths) != 1 or not _NUMBER.fullmatch(lengths[0]) or _UNUSUAL.search(head):
         return False
     length = int(lengths[0])
     if length > BODY_BYTES or len(body) > length:

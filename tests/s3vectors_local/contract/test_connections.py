@@ -94,6 +94,12 @@ def test_another_protocol_is_offered_with_chunks(served: int) -> None:
     assert _errors(served, sent + sent + WHOLE, half_close=True) == [(404, "NotFoundException")] * 2 + [(200, None)]
 
 
+def test_many_offers_at_once(served: int) -> None:
+    """However many offers come in one piece, each is answered."""
+    offer = LIST + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 2\r\n\r\n{}"
+    assert _errors(served, offer * 1_500 + WHOLE, half_close=True) == [(200, None)] * 1_501
+
+
 def test_what_comes_after_an_offer_is_no_request(engine: Engine, serve: Any) -> None:
     """A body that reads as a request is not run as one."""
     create = (

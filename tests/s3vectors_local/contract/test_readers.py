@@ -241,6 +241,17 @@ def _received(connection: socket.socket, request: bytes) -> tuple[bytes, list[by
     )
 
 
+@pytest.mark.parametrize("length", [b"9" * 5_000, b"+2", b"two"], ids=["digits", "sign", "word"])
+def test_a_length_that_is_none(serving: Serving, length: bytes) -> None:
+    """What is no length of a body is refused, as it is without readers; the log has no traceback."""
+    head = b"POST /QueryVectors HTTP/1.1\r\nhost: localhost\r\ncontent-length: %b\r\n\r\n" % length
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=20) as connection:
+        status, _, body = _received(connection, head)
+    assert status.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["message"] == "Invalid HTTP request received."
+    assert "Traceback" not in serving.stop()
+
+
 @pytest.mark.parametrize("how", ["at once", "in bytes", "slowly", "half closed"])
 def test_requests_however_they_arrive(serving: Serving, how: str) -> None:
     """Queries and writes in turn are answered in their order: pipelined, byte by byte, with pauses, or half closed."""
