@@ -17,17 +17,22 @@ class WriterLock:
         path = folder / FILE_NAME
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            pid = _pid(self._file)
-            os.close(self._file)
-            raise _locked(folder, pid) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+            self._take(folder)
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the next writer in. The file stays: removing it would let two writers lock two files of one name."""
         os.close(self._file)
+
+    def _take(self, folder: Path) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _locked(folder, _pid(self._file)) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
 
 def _pid(file: int) -> int | None:

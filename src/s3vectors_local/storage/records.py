@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from s3vectors_local.storage.slab import Rows, Slab
 Slots = npt.NDArray[np.int64]
 _Described = tuple[str, bytes | None, bytes | None]
 """A key and metadata, as they are stored."""
+_MARKS: Final = 10_000
+"""Values in one statement at most: SQLite takes 32,766, where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,13 @@ def documents(c: sqlite3.Connection, index: Index, *, after: int = 0) -> Iterato
 
 
 def _places(c: sqlite3.Connection, index: Index, keys: Iterable[str]) -> dict[str, _Place]:
-    # In one statement: between two of them other threads may keep the interpreter.
+    # In as few statements as may be: between two of them other threads may keep the interpreter.
     wanted = list(keys)
-    sql = f"SELECT key, id, slot FROM records WHERE index_id = ? AND key IN ({_marks(wanted)})"  # noqa: S608 - marks
-    found = {key: _Place(record, slot) for key, record, slot in c.execute(sql, (index.id, *wanted))}
+    found: dict[str, _Place] = {}
+    for first in range(0, len(wanted), _MARKS):
+        some = wanted[first : first + _MARKS]
+        sql = f"SELECT key, id, slot FROM records WHERE index_id = ? AND key IN ({_marks(some)})"  # noqa: S608 - marks
+        found |= {key: _Place(record, slot) for key, record, slot in c.execute(sql, (index.id, *some))}
     return {key: found[key] for key in wanted if key in found}
 
 

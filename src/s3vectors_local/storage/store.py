@@ -130,8 +130,9 @@ class Store:
             if self._closed:
                 return
             self._closed = True
-            while self._idle:
-                self._idle.pop().close()
+            with suppress(IndexError):  # none is left
+                while True:
+                    self._idle.pop().close()
             if self._writer is not None:
                 self._writer.close()
             if self._lock is not None:
@@ -152,7 +153,8 @@ class Store:
             raise
         self._idle.append(connection)
         if self._closed:
-            self._idle.remove(connection)
+            with suppress(ValueError):  # `close` took it
+                self._idle.remove(connection)
             connection.close()
 
     def _fail(self, error: Exception) -> NoReturn:

@@ -44,6 +44,19 @@ def test_last_of_equal_keys_counts(engine: Engine, vector: Make) -> None:
     assert engine.get_index("demo", "flat").count == 2
 
 
+def test_more_at_once_than_a_statement_takes(engine: Engine, vector: Make) -> None:
+    """In process a call may hold any number of vectors or keys, also where SQLite takes as many values as by itself."""
+    assert engine._store._writer is not None
+    engine._store._writer.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
+    keys = [f"k{number}" for number in range(33_000)]
+    for _ in range(2):
+        engine.put_vectors("demo", "flat", [vector(key, 1, 2) for key in keys])
+    assert engine.get_index("demo", "flat").count == len(keys)
+    assert [each.key for each in engine.get_vectors("demo", "flat", keys[::-1])] == keys[::-1]
+    engine.delete_vectors("demo", "flat", keys)
+    assert engine.get_index("demo", "flat").count == 0
+
+
 def test_count(engine: Engine, vector: Make) -> None:
     """An index knows how many vectors it holds, after overwriting and deleting too."""
     engine.put_vectors("demo", "flat", [vector("a", 1, 1), vector("b", 1, 1)])

@@ -1,5 +1,7 @@
 """Opening, locking, versions, and what a failure does."""
 
+import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -58,6 +60,46 @@ def test_second_engine_of_this_process_is_refused(folder: Path) -> None:
     with open_engine(folder), pytest.raises(StoreLocked, match="this one") as caught:
         open_engine(folder)
     assert caught.value.pid == os.getpid()
+
+
+def test_no_room_for_the_lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that found no room for its process id holds no lock: the next try, once there is room, gets it."""
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            open_engine(folder)
+    open_engine(folder).close()
+
+
+def test_no_locks_on_the_file_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no locks that is what is told, not that another process writes."""
+
+    def none(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(StoreError, match="No locks available"):
+        open_engine(folder)
+
+
+def test_closed_while_a_read_ends(folder: Path) -> None:
+    """A read that was good stays good when the store is closed at any moment of its end."""
+
+    class Closing(list[sqlite3.Connection]):
+        def append(self, connection: sqlite3.Connection) -> None:
+            super().append(connection)
+            opened.close()
+
+    opened = open_store(folder)
+    with opened.read() as connection:
+        assert schema.is_empty(connection) is False
+        opened._idle = Closing()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
