@@ -40,6 +40,7 @@ class Pool:
         self._note = note
         self._members: list[_Member] = []
         self._next = 0
+        self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
         for _ in range(count):
             self._add()
@@ -59,19 +60,32 @@ class Pool:
         """Let the readers finish what they are answering, so many seconds at most, and hear what it was."""
         self._closed = True
         members, self._members = self._members, []
-        await asyncio.gather(*(member.finish(seconds) for member in members))
+        await asyncio.gather(*(member.finish(seconds) for member in members), *self._ending)
 
     def _add(self) -> None:
-        if not self._closed:
+        if self._closed:
+            return
+        try:
             self._members.append(_Member(self._start, take=self._take, note=self._note, lost=self._lost))
+        except OSError as error:  # no handle, process or memory is left now
+            _log.warning("a reader could not be started (%s); it is tried again", error.strerror)
+            self._add_later()
+
+    def _add_later(self) -> None:
+        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._add)
 
     def _lost(self, member: "_Member") -> None:
         if self._closed:
             return
         self._members.remove(member)
-        code = member.end(_AGAIN_SECONDS)
+        task = asyncio.get_running_loop().create_task(self._replace(member))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _replace(self, member: "_Member") -> None:
+        code = await asyncio.to_thread(member.end, _AGAIN_SECONDS)
         _log.warning("a reader ended (%s); another one is started", code)
-        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._add)
+        self._add_later()
 
 
 class _Member:
@@ -89,16 +103,18 @@ class _Member:
         self._take = take
         self._note = note
         mine, theirs = pair()
-        with theirs:
-            command = [sys.executable, "-m", _MODULE, str(theirs.fileno())]
-            # A session of its own: a terminal's Ctrl-C is for the server alone.
-            self._process = subprocess.Popen(  # noqa: S603 - ours
-                command, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], start_new_session=True
-            )
+        try:
+            self._process = _process(theirs)
+        except OSError:
+            mine.close()
+            raise
+        finally:
+            theirs.close()
         self.channel = Channel(mine, receive=self._receive, lost=self._gone)
         self._lost = lost
         self._all_heard = asyncio.Event()
-        self._tell(start)
+        # In a thread: a pipe takes no more than 64 KiB at once, and its reader begins to read when it has begun.
+        self._telling = asyncio.get_running_loop().run_in_executor(None, self._tell, pickle.dumps(start))
 
     async def finish(self, seconds: float) -> None:
         """Let it answer what it has begun, so many seconds at most, and take all that it says until it ends."""
@@ -114,11 +130,11 @@ class _Member:
             self._process.kill()
             return self._process.wait()
 
-    def _tell(self, start: Start) -> None:
+    def _tell(self, start: bytes) -> None:
         pipe = self._process.stdin
         if pipe is not None:
             with suppress(BrokenPipeError), pipe:  # of one that ended at once: its channel tells that
-                pickle.dump(start, pipe)
+                pipe.write(start)
 
     def _gone(self) -> None:
         self.channel.close()
@@ -133,3 +149,11 @@ class _Member:
         else:
             for event in orjson.loads(message):
                 self._note(Event(**event))
+
+
+def _process(end: socket.socket) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", _MODULE, str(end.fileno())]
+    # A session of its own: a terminal's Ctrl-C is for the server alone.
+    return subprocess.Popen(  # noqa: S603 - ours
+        command, stdin=subprocess.PIPE, pass_fds=[end.fileno()], start_new_session=True
+    )

@@ -1,8 +1,11 @@
 """A server whose plain queries are answered by processes of their own: nothing of that is seen from outside."""
 
+import asyncio
 import http.client
+import itertools
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -19,7 +22,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from s3vectors_local.readers.pool import default_count
+from s3vectors_local.readers.pool import Pool, default_count
+from s3vectors_local.readers.process import Start
+from s3vectors_local.server import Options
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="readers are for Linux")
 
@@ -343,6 +348,40 @@ def test_a_reader_that_dies(serving: Serving) -> None:
         assert _nearest(fresh, [1, 0, 0, 0]) == ["a"]
         _put(fresh, "a", [1, 0, 0, 0])
     assert "a reader ended (-9)" in serving.stop()
+
+
+def test_a_reader_that_cannot_be_started(serving: Serving) -> None:
+    """Where no handle is left a reader is started as soon as there is one again."""
+    usual = resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE, (1, usual[1]))
+    os.kill(serving.readers()[0], signal.SIGKILL)
+    time.sleep(2.5)
+    resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE, usual)
+    _until(lambda: "s3vectors_readers 2" in serving.metrics())
+    said = serving.stop()
+    assert "a reader could not be started (Too many open files)" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("first", ["pass", "os.close(int(sys.argv[3]))"], ids=["as it begins", "as it ends"])
+def test_a_reader_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    """The server goes on while a reader takes its time to read what it is told, or to end."""
+    program = tmp_path / "reader"
+    program.write_text(f"#!{sys.executable}\nimport os, sys, time\n{first}\ntime.sleep(8)\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    start = Start(Path("x" * 200_000), "us-east-1", "000000000000", Options(), 1)
+
+    async def longest() -> float:
+        times = [time.monotonic()]
+        pool = Pool(start, count=1, take=lambda *_: None, note=lambda _: None)
+        while len(times) < 100:
+            await asyncio.sleep(0.01)
+            times.append(time.monotonic())
+        await pool.close(seconds=0.1)
+        return max(after - before for before, after in itertools.pairwise(times))
+
+    assert asyncio.run(longest()) < 0.8
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
