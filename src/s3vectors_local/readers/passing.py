@@ -44,6 +44,7 @@ class Passing(Connection):
         self._held = b""
         self._is_mine = False
         self._timer: asyncio.TimerHandle | None = None
+        self._stuck_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin, with what came before."""
@@ -97,7 +98,7 @@ class Passing(Connection):
             self._held = b""
             self.transport.abort()  # closes the handle of this process only
         elif self._reader:  # cannot answer it itself
-            self._timer = self.loop.call_later(_AGAIN_SECONDS, self._decide, wanted)
+            self._try_again()
         else:
             self._release()
 
@@ -119,6 +120,17 @@ class Passing(Connection):
         super().on_response_complete()
         return True
 
+    def _try_again(self) -> None:
+        """Take nothing more in until this connection can go: its client takes its answers first, in time or never."""
+        if self._stuck_since is None:
+            self._stuck_since = self.loop.time()
+        if self.loop.time() - self._stuck_since > self._head_seconds:
+            self.transport.abort()
+            return
+        if not self.transport.is_closing():
+            self.flow.pause_reading()
+        self._timer = self.loop.call_later(_AGAIN_SECONDS, self._decide, False)
+
     def _is_idle(self) -> bool:
         return self.transport.get_write_buffer_size() == 0 and not self.transport.is_closing()
 
@@ -129,6 +141,9 @@ class Passing(Connection):
     def _release(self) -> None:
         self._release_timer()
         held, self._held = self._held, b""
+        if self._stuck_since is not None:
+            self._stuck_since = None
+            self.flow.resume_reading()
         if held:
             self._feed(held)
 
