@@ -90,6 +90,8 @@ def serve(  # noqa: PLR0917 - as above
         raise click.UsageError("--account takes 12 digits")
     if len(region) > 63 or not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", region):
         raise click.UsageError("--region takes lower-case letters and digits, with hyphens between, 63 at most")
+    if readers:
+        _check_readers()
     keyring = None if credentials is None else _keyring(credentials, region=region, account=account)
     names = frozenset(name.lower() for name in (*allow_host, host))
     with opened(data, region=region, account=account) as engine, _listening(host, port) as listener:
@@ -99,6 +101,17 @@ def serve(  # noqa: PLR0917 - as above
         start = Start(data, region, account, options, _GRACE_SECONDS)
         count = default_count() if readers is None else readers
         _serve(engine, listener, start, readers=count, log=None if quiet else log_format)
+
+
+def _check_readers() -> None:
+    from s3vectors_local.readers.channel import pair
+
+    try:
+        ends = pair()
+    except OSError as error:
+        raise click.UsageError(f"--readers takes 0 on this system: {error.strerror}") from error
+    for end in ends:
+        end.close()
 
 
 @contextmanager

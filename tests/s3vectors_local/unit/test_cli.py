@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -141,6 +142,19 @@ def test_loopback_only(tmp_path: Path, host: str) -> None:
     result = _run("serve", "--host", host, "--data", tmp_path / "data")
     assert result.exit_code == 2
     assert "no authentication" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_readers_where_the_system_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without the sockets that readers need refuses them with words, before anything is made."""
+
+    def none(*_: int) -> None:
+        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+
+    monkeypatch.setattr(socket, "socketpair", none)
+    result = _run("serve", "--readers", "2", "--port", "0", "--data", tmp_path / "data")
+    assert result.exit_code == 2
+    assert "--readers takes 0 on this system: Protocol not supported" in result.stderr
     assert not (tmp_path / "data").exists()
 
 
