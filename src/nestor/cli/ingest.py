@@ -69,13 +69,13 @@ def ingest(
         say("There are no files to ingest there.")
     report = Report()
     stopped: NestorError | None = None
-    with nestor:
-        outcomes = nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs)
-        try:
+    try:
+        with nestor:
+            outcomes = nestor.ingest.run(files, labels=labels, options=read_options, jobs=jobs)
             for outcome in with_progress(outcomes, total=len(files), label=lambda outcome: outcome.path.name):
                 report.add(outcome)
-        except (EmbeddingFailed, VectorsError, HomeUnusable) as error:
-            stopped = error  # first what was done
+    except (EmbeddingFailed, VectorsError, HomeUnusable) as error:
+        stopped = error  # first what was done
     seconds = time.monotonic() - started
     if as_json:
         print_json(_document(report, seconds))

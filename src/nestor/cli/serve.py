@@ -74,7 +74,7 @@ def serve(
     options = _options(settings, host, token_file, hosts, origins, quiet=quiet)
     with (
         _listening(host, port) as listener,
-        Nestor(with_embedder(settings, embedder), read_only=read_only) as nestor,
+        Nestor(with_embedder(settings, embedder), read_only=read_only, settles=False) as nestor,
     ):
         nestor.client  # noqa: B018  # opened here, so that a home that another process holds is told of as usual
         nestor.chat  # noqa: B018  # so are settings of a chat model that make no sense

@@ -22,15 +22,16 @@ def s3(settings: Settings, *, connections: int) -> Any:
     return session.client("s3", region_name=session.region_name or "us-east-1", config=config)
 
 
-def s3vectors(settings: Settings, *, read_only: bool, closing: ExitStack) -> Any:
+def s3vectors(settings: Settings, *, read_only: bool, settles: bool, closing: ExitStack) -> Any:
     """Return the client of S3 Vectors: this process, `endpoint_url` or AWS. What is opened is closed with `closing`.
 
+    What `settles` waits then until the indexes are ready to be searched, unless an error or an interrupt ends it.
     Raises HomeBusy when another process is writing, HomeUnusable, InvalidInput when no region is known.
     """
     from nestor.adapters.s3vectors import client_config
 
     if settings.vectors == "embedded":
-        return _embedded(settings, client_config(), read_only=read_only, closing=closing)
+        return _embedded(settings, client_config(), read_only=read_only, settles=settles, closing=closing)
     import boto3
 
     session = boto3.session.Session(region_name=settings.region)
@@ -40,7 +41,7 @@ def s3vectors(settings: Settings, *, read_only: bool, closing: ExitStack) -> Any
     return session.client("s3vectors", endpoint_url=settings.endpoint_url, region_name=region, config=client_config())
 
 
-def _embedded(settings: Settings, config: Any, *, read_only: bool, closing: ExitStack) -> Any:
+def _embedded(settings: Settings, config: Any, *, read_only: bool, settles: bool, closing: ExitStack) -> Any:
     from s3vectors_local import boto, errors
 
     folder = settings.home / "vectors"
@@ -53,8 +54,7 @@ def _embedded(settings: Settings, config: Any, *, read_only: bool, closing: Exit
     except (errors.StoreError, OSError) as error:
         raise HomeUnusable(f"Cannot use {folder}: {error}. Is there space, permission, and is it a folder?") from error
     closing.callback(engine.close)
-    if not engine.read_only:
-        # A large ingest leaves the indexes ready to be searched; one that failed or was interrupted ends at once.
+    if settles:
         closing.push(lambda kind, *_: engine.settle() if kind is None else None)
     return boto.client(engine, config=config)
 

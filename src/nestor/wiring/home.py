@@ -31,10 +31,12 @@ class Home:
         read_only: bool = False,
         embedder: Embedder | None = None,
         with_codes: bool = True,
+        settles: bool = True,
     ) -> None:
         """Wire by these settings, with the embedder that they name unless another one is given.
 
-        `with_codes` is what `ingest` does: see Storing.
+        `with_codes` is what `ingest` does: see Storing. What `settles` leaves the indexes of this process ready to be
+        searched, which may take a build; an error or an interrupt ends at once all the same.
 
         Raises HomeBusy from the first use when another process is writing.
         """
@@ -42,6 +44,7 @@ class Home:
         self._embedder = embedder
         self._with_codes = with_codes
         self._read_only = read_only
+        self._settles = settles and not read_only
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
@@ -52,7 +55,7 @@ class Home:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close what was opened."""
-        self.close()
+        self._closing.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Close what was opened; nothing can be used after it."""
@@ -66,7 +69,7 @@ class Home:
     @functools.cached_property
     def client(self) -> Any:
         """The boto3 `s3vectors` client: this process, `endpoint_url` or AWS."""
-        return clients.s3vectors(self.settings, read_only=self._read_only, closing=self._closing)
+        return clients.s3vectors(self.settings, read_only=self._read_only, settles=self._settles, closing=self._closing)
 
     @property
     def vectors(self) -> Vectors:
