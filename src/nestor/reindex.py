@@ -1,7 +1,8 @@
 """Indexes and codes added or dropped, from what is stored: nothing is embedded again.
 
-Order: an index is filled before the manifests name it, and no manifest names an index that is dropped; until it is
-filled its tag says so, and searches of it are refused. A run that was interrupted is completed by the same run again.
+Order: an index is filled before the manifests name it, and no manifest names an index that is dropped. Until both are
+done its tag says that it is filled in part, and it is neither searched nor written by others. A run that was
+interrupted is completed by the same run again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,8 @@ class Reindex:
         if not embedder:
             raise InvalidInput(f"Nobody noted which embedder filled the index of {FULL_DIMENSION} components.")
         new = [size for size in add if size not in self.indexes()]
+        for size in new:
+            self._empty(size)
         self._store.prepare(new, embedder=PARTLY + embedder)
         self._store.prepare([size for size in add if size not in new], embedder=embedder)
         coded = {size: True for size in add if size in codes.SIZES and with_codes is not False}
@@ -92,11 +95,18 @@ class Reindex:
                 for size in wanted:
                     self._store.put(size, self._rows(batch, size, coded=coded.get(size, False)))
                     yield Done(size, len(batch))
+        for size in set(drop) & set(self.indexes()):
+            self._store.note(size, embedder=PARTLY + embedder)
+        self._name([size for size in DIMENSIONS if size in {*self.indexes(), *new}])
         for size in new:
             self._store.note(size, embedder=embedder)
-        self._name([size for size in self.indexes() if size not in drop])
         for size in drop:
             self._store.drop(size)
+
+    def _empty(self, size: int) -> None:
+        """Remove what an interrupted run left: its rows may have been deleted, or made of other content, since then."""
+        if self._store.embedder(size) is not None:
+            self._store.delete(size, list(self._store.keys(size)))
 
     def _batches(self) -> Iterator[list[VectorRow]]:
         rows = self._store.rows(FULL_DIMENSION)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from nestor.adapters.s3vectors.calls import Calls
 from nestor.adapters.s3vectors.errors import CONFLICT, NOT_FOUND
 from nestor.adapters.s3vectors.limits import NON_FILTERABLE
+from nestor.domain import PARTLY
 from nestor.errors import EmbedderMismatch, InvalidInput, VectorsError
 
 EMBEDDER_TAG = "nestor:embedder"
@@ -136,6 +137,12 @@ class Indexes:
         arn = found["indexArn"]
         filled_by = self.tag(arn)
         where = f"The index {found['indexName']!r} in the bucket {self._bucket!r}"
+        if filled_by.startswith(PARTLY) and filled_by != embedder:
+            size = found["dimension"]
+            raise EmbedderMismatch(
+                f"{where} is filled in part: `nestor reindex`, which is at work or was interrupted, has to end first. "
+                f"`nestor reindex --add {size}` does the rest, `nestor reindex --drop {size}` removes the index."
+            )
         if filled_by and filled_by != embedder:
             raise EmbedderMismatch(
                 f"{where} was filled by the embedder {filled_by!r}, and this is {embedder!r}: their embeddings "
