@@ -74,9 +74,12 @@ class Uploads:
         self._options = options or media.ReadOptions()
         self._most_jobs = most_jobs
         self._pauses = pauses
+        # For what is below it; held for a moment only, since an event loop asks for jobs.
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._deleting: set[str] = set()
+        # Held from looking at a file until its job is admitted, and while files are removed; taken before `_lock`.
+        self._filing = threading.Lock()
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -123,20 +126,27 @@ class Uploads:
         )
         with self._lock:
             self._admit(job)
-            self._records.put(job)
             self._jobs[job.id] = job
+        try:
+            self._records.put(job)
+        except NestorError:
+            with self._lock:
+                del self._jobs[job.id]
+            raise
+        with self._lock:
             self._prune()
         self._queue.put(job.id)
         return job
 
     def take(self, incoming: Incoming, *, labels: Labels | None = None) -> Job:
         """Return the job for all files of an upload; what cannot be ingested is not kept. Raises as `submit` does."""
-        paths = incoming.keep()
-        try:
-            return self.submit(paths, labels=labels)
-        except NestorError:
-            self._discard(paths[0].parent)
-            raise
+        with self._filing:
+            paths = incoming.keep()
+            try:
+                return self.submit(paths, labels=labels)
+            except NestorError:
+                self._discard(paths[0].parent)
+                raise
 
     def again(self, object_id: str) -> Job:
         """Return the job that ingests a stored asset's file again; an unchanged file is left as it is.
@@ -145,9 +155,10 @@ class Uploads:
         """
         manifest = self._manifest(object_id)
         path = path_of(manifest.uri)
-        if path is None or not path.is_file():
-            raise InvalidInput(f"{manifest.file_name or manifest.uri} is not on this machine (any more).")
-        return self.submit([path], labels=Labels(manifest.collection, manifest.tags))
+        with self._filing:
+            if path is None or not path.is_file():
+                raise InvalidInput(f"{manifest.file_name or manifest.uri} is not on this machine (any more).")
+            return self.submit([path], labels=Labels(manifest.collection, manifest.tags))
 
     def delete(self, object_id: str) -> Manifest:
         """Remove the asset, and its file where it was uploaded; return what was stored of it.
@@ -206,11 +217,12 @@ class Uploads:
         path = path_of(manifest.uri)
         if path is None or path.parent.parent != self._folder:
             return
-        path.unlink(missing_ok=True)
-        self._discard(path.parent)
+        with self._filing:
+            path.unlink(missing_ok=True)
+            self._discard(path.parent)
 
     def _discard(self, folder: Path) -> None:
-        """Remove the folder of an upload of which nothing is stored, and nothing is to be."""
+        """Remove the folder of an upload of which nothing is stored, and nothing is to be. For who holds `_filing`."""
         with self._lock:
             awaited = {file.uri for job in self._jobs.values() if not job.is_over for file in job.files}
         below = file_uri(folder) + "/"

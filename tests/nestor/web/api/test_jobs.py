@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from nestor.domain import FULL_DIMENSION, Embedding, Modality, Segment, Span
-from nestor.errors import EmbedderUnavailable, SegmentsRefused
+from nestor.errors import EmbedderUnavailable, HomeUnusable, SegmentsRefused
 from nestor.outcome import Labels
-from nestor.uploads import Job, State, Stopped, Telling, Uploads
+from nestor.uploads import AssetBusy, Job, State, Stopped, Telling, Uploads
+from nestor.uploads.jobs import Records
 from nestor.uploads.telling import SLICE
 from nestor.wiring import Nestor
 
@@ -178,3 +180,51 @@ def test_sidecars_stay_with_their_file(nestor: Nestor) -> None:
         incoming.end()
     job = uploads.submit(incoming.keep())
     assert [file.name for file in job.files] == ["film.mp3"]
+
+
+def test_an_upload_of_what_is_being_deleted_is_not_lost(nestor: Nestor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted between the look at its file and the job: refused, or the file is there when the job is answered."""
+    uploads = _uploads(nestor)
+    uploads.start()
+    (stored,) = _over(uploads, uploads.submit(_received(uploads, a="One swallow."))).files
+    deleting = threading.Thread(target=uploads.delete, args=[stored.object_id])
+    submit = uploads.submit
+
+    def submit_later(paths: Sequence[Path], **named: Any) -> Job:
+        deleting.start()
+        deleting.join(1)
+        return submit(paths, **named)
+
+    incoming = uploads.receive()
+    incoming.begin("a.txt")
+    incoming.write(b"One swallow.")
+    incoming.end()
+    monkeypatch.setattr(uploads, "submit", submit_later)
+    with pytest.raises(AssetBusy):
+        uploads.take(incoming)
+    deleting.join(20)
+    assert list(nestor.manifests.all()) == []
+    monkeypatch.undo()
+    assert _over(uploads, uploads.submit(_received(uploads, a="One swallow."))).files[0].status == "stored"
+    assert uploads.close()
+
+
+def test_jobs_are_told_of_while_a_record_is_written(nestor: Nestor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow disk holds up whoever uploads, and nobody else; a record that cannot be written leaves no job."""
+    uploads = _uploads(nestor)
+    writing, told = threading.Event(), threading.Event()
+
+    def put(*_: Any) -> None:
+        writing.set()
+        assert told.wait(5)
+        raise HomeUnusable("The disk is full.")
+
+    monkeypatch.setattr(Records, "put", put)
+    with ThreadPoolExecutor(2) as threads:
+        submitted = threads.submit(uploads.submit, _received(uploads, a="One swallow."))
+        assert writing.wait(20)
+        assert len(threads.submit(uploads.jobs).result(2)) == 1
+        told.set()
+        with pytest.raises(HomeUnusable):
+            submitted.result(20)
+    assert uploads.jobs() == []
