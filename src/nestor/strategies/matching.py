@@ -18,6 +18,8 @@ def predicate(where: Filter | None) -> Predicate:
     """Return what says whether metadata matches. Raises InvalidInput for a document that cannot be read."""
     if not where:
         return lambda _: True
+    if not isinstance(where, Mapping):
+        raise InvalidInput("A filter is an object: a field and its condition.")
     if len(where) != 1:
         raise InvalidInput(f"One field a condition: join {sorted(where)} with $and.")
     ((name, operand),) = where.items()
@@ -33,6 +35,10 @@ def predicate(where: Filter | None) -> Predicate:
 def _condition(name: str, operators: Mapping[str, Any]) -> Predicate:
     if not operators or not operators.keys() <= _OPERATORS.keys():
         raise InvalidInput(f"Cannot read the condition on {name!r}: the operators are {', '.join(_OPERATORS)}.")
+    for operator, operand in operators.items():
+        check, wanted = _OPERANDS[operator]
+        if not check(operand):
+            raise InvalidInput(f"Cannot read the condition on {name!r}: {operator} takes {wanted}.")
     tests = [(_OPERATORS[operator], operand) for operator, operand in operators.items()]
     return lambda metadata: all(test(metadata.get(name), operand) for test, operand in tests)
 
@@ -47,11 +53,7 @@ def _some(compare: _Test) -> _Test:
 
 
 def _number(compare: _Test) -> _Test:
-    return _some(
-        lambda value, operand: (
-            isinstance(value, int | float) and not isinstance(value, bool) and compare(value, operand)
-        )
-    )
+    return _some(lambda value, operand: _is_number(value) and compare(value, operand))
 
 
 def _equal(value: Any, operand: Any) -> bool:
@@ -73,3 +75,33 @@ _OPERATORS: dict[str, _Test] = {
     "$exists": lambda value, operand: (value is not None) == operand,
     "$startsWith": _some(lambda value, operand: isinstance(value, str) and value.startswith(operand)),
 }
+
+
+def _is_number(operand: Any) -> bool:
+    return isinstance(operand, int | float) and not isinstance(operand, bool)
+
+
+def _is_scalar(operand: Any) -> bool:
+    return isinstance(operand, str | int | float)
+
+
+def _is_list(operand: Any) -> bool:
+    return isinstance(operand, list | tuple) and bool(operand) and all(map(_is_scalar, operand))
+
+
+_SCALAR = (_is_scalar, "a text, a number or a boolean")
+_NUMBER = (_is_number, "a number")
+_LIST = (_is_list, "a list of at least one text, number or boolean")
+_OPERANDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "$eq": _SCALAR,
+    "$ne": _SCALAR,
+    "$gt": _NUMBER,
+    "$gte": _NUMBER,
+    "$lt": _NUMBER,
+    "$lte": _NUMBER,
+    "$in": _LIST,
+    "$nin": _LIST,
+    "$exists": (lambda operand: isinstance(operand, bool), "true or false"),
+    "$startsWith": (lambda operand: isinstance(operand, str), "a text"),
+}
+"""What each operator is given."""

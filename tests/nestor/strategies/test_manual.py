@@ -108,12 +108,33 @@ def test_filters_match_as_in_the_engine(where: Any, metadata: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [{"x": 1, "y": 2}, {"$and": []}, {"$or": {"x": 1}}, {"x": {}}, {"x": {"$near": 1}}, {"$not": {"x": 1}}]
+    "where",
+    [
+        {"x": 1, "y": 2},
+        {"$and": []},
+        {"$and": [1]},
+        {"$or": {"x": 1}},
+        {"x": {}},
+        {"x": {"$near": 1}},
+        {"$not": {"x": 1}},
+        {"x": {"$gt": "x"}},
+        {"x": {"$lte": True}},
+        {"x": {"$in": 5}},
+        {"x": {"$in": "abc"}},
+        {"x": {"$nin": []}},
+        {"x": {"$in": [[1]]}},
+        {"x": {"$startsWith": 5}},
+        {"x": {"$exists": 1}},
+        {"x": {"$eq": None}},
+        {"x": [1]},
+    ],
 )
 def test_a_filter_that_cannot_be_read_is_refused(where: Any) -> None:
-    """Before anything is read."""
+    """Before anything is read, as the engine does."""
     with pytest.raises(InvalidInput):
         predicate(where)
+    with pytest.raises(filters.InvalidFilter):
+        filters.parse(where)
 
 
 def test_a_size_that_the_placeholder_lacks_is_an_error(folder: Path) -> None:
