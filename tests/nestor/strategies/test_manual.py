@@ -16,6 +16,7 @@ from nestor.scan import Scan
 from nestor.strategies import Asked, Manual
 from nestor.strategies.matching import predicate
 from s3vectors_local import filters
+from s3vectors_local.errors import InvalidFilter
 
 
 def unit(seed: int, size: int = 3072) -> Any:
@@ -133,7 +134,7 @@ def test_a_filter_that_cannot_be_read_is_refused(where: Any) -> None:
     """Before anything is read, as the engine does."""
     with pytest.raises(InvalidInput):
         predicate(where)
-    with pytest.raises(filters.InvalidFilter):
+    with pytest.raises(InvalidFilter):
         filters.parse(where)
 
 
