@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -120,7 +120,7 @@ class Guard:
             return origin
         if request.method in _SAFE:
             return None
-        ours = urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower() if origin else True
+        ours = _split(origin).netloc.lower() == request.headers.get("host", "").lower() if origin else True
         if not ours or (origin is None and request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}):
             raise Refused(403, "WrongOrigin", "Another page may not do that here: see --allow-origin.")
         return None
@@ -140,7 +140,7 @@ class Guard:
         if refused.status != 401 or not wants_page(request):
             return answer(request, refused)
         is_read = request.method == "GET"
-        wanted = urlsplit(str(request.url) if is_read else request.headers.get("hx-current-url", ""))
+        wanted = _split(str(request.url) if is_read else request.headers.get("hx-current-url", ""))
         if request.headers.get("hx-request") == "true":  # for a part of a page: the whole page goes to log in
             return answer(request, refused, {"hx-redirect": _to_login(wanted.path, wanted.query)})
         return RedirectResponse(_to_login(wanted.path, wanted.query), 303) if is_read else answer(request, refused)
@@ -148,8 +148,16 @@ class Guard:
 
 def own_path(address: str) -> str:
     """Return the address where it is a path of this server, else the first page: nobody is led elsewhere."""
-    is_path = address.startswith("/") and not address.startswith(("//", "/\\")) and not urlsplit(address).netloc
+    is_path = address.startswith("/") and not address.startswith(("//", "/\\")) and not _split(address).netloc
     return address if is_path and address.isprintable() else "/"
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address that a client names; one that is none, as `http://[`, has none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _to_login(path: str, query: str) -> str:

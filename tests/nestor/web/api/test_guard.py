@@ -46,6 +46,7 @@ def test_own_names_are_answered(client: TestClient, host: str) -> None:
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"origin": "http://localhost:9999"},
         {"origin": "http://localhost.evil.example"},
         {"sec-fetch-site": "cross-site"},
@@ -106,7 +107,7 @@ def test_a_browser_logs_in(application: Application, error_of: Telling) -> None:
     wrong = client.post("/login", data={"token": "wrong"})
     assert wrong.status_code == 401
     assert "set-cookie" not in wrong.headers
-    for elsewhere in ("//example.org", "/\\example.org", "https://example.org/", "/a\nb"):
+    for elsewhere in ("//example.org", "/\\example.org", "https://example.org/", "/a\nb", "/\t/["):
         assert client.post("/login", data={"token": TOKEN, "next": elsewhere}).headers["location"] == "/"
     answer = client.post("/login", data={"token": TOKEN})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -118,6 +119,15 @@ def test_a_browser_logs_in(application: Application, error_of: Telling) -> None:
     client.cookies.clear()
     client.cookies.set("nestor", TOKEN)
     assert error_of(client.get("/assets"), 401) == "Unauthorized"
+
+
+def test_a_part_of_a_page_that_is_nowhere_leads_to_log_in(application: Application) -> None:
+    """Though the address that the script names is none."""
+    client = application(tokens=Tokens([TOKEN]))
+    answer = client.get("/assets", headers={"hx-request": "true"})
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login?next=%2Fassets")
+    answer = client.post("/query", headers={"hx-request": "true", "hx-current-url": "http://["})
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login")
 
 
 def test_a_link_logs_in(application: Application) -> None:
