@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 T = TypeVar("T")
-_OVERRIDES = (0x202D, 0x202E)  # of the direction: behind one a name reads as another
-_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_OVERRIDES), "\N{REPLACEMENT CHARACTER}")
+_DIRECTIONS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # of letters: among them a name reads as another
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_DIRECTIONS), "\N{REPLACEMENT CHARACTER}")
 
 _HIT_FIELDS = (
     "modality",

@@ -16,3 +16,9 @@ def test_names_and_texts_are_harmless(capsys: pytest.CaptureFixture[str]) -> Non
     assert excerpt(hit, 100) == "a�]0;title�b c�d e�gnp.exe"
     say("one\x1b[31m\ntwo")
     assert capsys.readouterr().err == "one�[31m\ntwo\n"
+
+
+@pytest.mark.parametrize("mark", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"], ids=ascii)
+def test_no_name_reads_as_another(mark: str) -> None:
+    """What changes the direction of letters is shown as a mark."""
+    assert shorten(f"a{mark}b", 100) == "a\N{REPLACEMENT CHARACTER}b"
