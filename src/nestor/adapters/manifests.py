@@ -57,6 +57,11 @@ class SqliteManifests:
         """Forget the assets."""
         self._write("DELETE FROM manifest WHERE object_id = ?", [(object_id,) for object_id in object_ids])
 
+    def first(self) -> Manifest | None:
+        """Return the first manifest by URI, None when there is none."""
+        rows = self._read("SELECT document FROM manifest ORDER BY uri LIMIT 1")
+        return manifest_of(orjson.loads(rows[0])) if rows else None
+
     def all(self) -> Iterator[Manifest]:
         """Yield every manifest, ordered by URI."""
         yield from (manifest_of(orjson.loads(row)) for row in self._read("SELECT document FROM manifest ORDER BY uri"))

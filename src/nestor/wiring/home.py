@@ -92,7 +92,8 @@ class Home:
 
     def dimensions(self) -> tuple[int, ...]:
         """Return the sizes that files are stored at: those that `reindex` left, as the first manifest tells."""
-        return next((manifest.dimensions for manifest in self.manifests.all()), DIMENSIONS)
+        first = self.manifests.first()
+        return DIMENSIONS if first is None else first.dimensions
 
     @functools.cached_property
     def thumbnails(self) -> FolderThumbnails:
