@@ -107,7 +107,7 @@ class Received:
         """Receive it, and return the fields beside it as the members of a document."""
         limits = context(request).limits
         fields = await bodies.form(
-            request, self, most=limits.question_bytes + limits.body_bytes, files=1, idle=limits.idle_seconds
+            request, self, most=limits.question_bytes, beside=limits.body_bytes, files=1, idle=limits.idle_seconds
         )
         if not self.name:
             raise InvalidInput("The form holds no file: send the file that asks as `file`.")

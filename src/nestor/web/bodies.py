@@ -68,12 +68,15 @@ async def fields(request: Request, *, most: int, idle: float) -> dict[str, list[
         raise InvalidInput(f"The form cannot be read: {error}.") from error
 
 
-async def chunks(request: Request, *, most: int, idle: float) -> AsyncIterator[bytes]:
-    """Yield the body as it comes. Raises Refused: 413 beyond so many bytes, 408 after so many seconds of nothing."""
+async def chunks(request: Request, *, most: int, idle: float, beside: int = 0) -> AsyncIterator[bytes]:
+    """Yield the body as it comes. Raises Refused: 413 beyond so many bytes, 408 after so many seconds of nothing.
+
+    What is `beside` the files of a form may come too, and is not told of: people know how large their file is.
+    """
     if request.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         raise Refused(415, "UnsupportedMediaType", "Send the body as it is, not compressed.")
     told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most:
+    if told.isdecimal() and int(told) > most + beside:
         raise _too_large(most)
     stream, size = aiter(request.stream()), 0
     while True:
@@ -85,7 +88,7 @@ async def chunks(request: Request, *, most: int, idle: float) -> AsyncIterator[b
         if chunk is None:
             return
         size += len(chunk)
-        if size > most:
+        if size > most + beside:
             raise _too_large(most)
         yield chunk
 
@@ -97,6 +100,7 @@ async def form(
     most: int,
     files: int,
     idle: float,
+    beside: int = 0,
     on_thread: Callable[..., Any] = run_in_threadpool,
 ) -> dict[str, list[str]]:
     """Write the form's files to the sink as they come, and return its fields, each with all its values.
@@ -110,7 +114,7 @@ async def form(
     parts = _Parts(files)
     parser = MultipartParser(boundary, parts.callbacks())
     try:
-        async for chunk in chunks(request, most=most, idle=idle):
+        async for chunk in chunks(request, most=most, idle=idle, beside=beside):
             parser.write(chunk)
             if parts.waiting_bytes >= _CHUNK:
                 await on_thread(parts.pour, sink)

@@ -109,7 +109,7 @@ async def ask_by_file(request: Request) -> Response:
     here, limits = context(request), context(request).limits
     with Received() as received:
         fields = await bodies.form(
-            request, received, most=limits.question_bytes + limits.body_bytes, files=1, idle=limits.idle_seconds
+            request, received, most=limits.question_bytes, beside=limits.body_bytes, files=1, idle=limits.idle_seconds
         )
         wish = wishes.from_form(fields)
         question = await here.read(received.question, here)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from nestor.domain import Hit, Manifest, Modality
 from nestor.moments import path_of
 from nestor.segments import Segments
-from nestor.web.assets import ObjectId, manifest_of
+from nestor.web.assets import manifest_of
 from nestor.web.context import Context, context
 from nestor.web.limits import QUESTION_CHARACTERS
 from nestor.web.pages.rendering import render
@@ -38,7 +38,7 @@ class Mark:
 @router.get("/{object_id}")
 async def view(
     request: Request,
-    object_id: ObjectId,
+    object_id: str,
     segment: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     q: Annotated[str, Query(max_length=QUESTION_CHARACTERS)] = "",
 ) -> Response:
@@ -48,14 +48,14 @@ async def view(
 
 
 @router.get("/{object_id}/delete")
-async def confirm_delete(request: Request, object_id: ObjectId) -> Response:
+async def confirm_delete(request: Request, object_id: str) -> Response:
     """Ask whether the asset is to be removed."""
     here = context(request)
     return render(request, "delete.html", {"asset": await here.run(manifest_of, here, object_id)})
 
 
 @router.post("/{object_id}/delete")
-async def delete(request: Request, object_id: ObjectId) -> Response:
+async def delete(request: Request, object_id: str) -> Response:
     """Remove the asset and go back to the library."""
     here = context(request)
     await here.run(here.uploads.delete, object_id)
@@ -63,7 +63,7 @@ async def delete(request: Request, object_id: ObjectId) -> Response:
 
 
 @router.post("/{object_id}/again")
-async def again(request: Request, object_id: ObjectId) -> Response:
+async def again(request: Request, object_id: str) -> Response:
     """Ingest the asset's file again and show how far that is."""
     here = context(request)
     job = await here.run(here.uploads.again, object_id)

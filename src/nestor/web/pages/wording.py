@@ -33,7 +33,10 @@ _NAMES = {
 
 
 def unturned(value: Any) -> Any:
-    """Return what is shown with overrides of the direction as marks: a file's name must not read as another one."""
+    """Return what is shown with overrides of the direction as marks: a file's name must not read as another one.
+
+    What has to stay as it is, such as the value of an option, is escaped by `| e` in the template.
+    """
     return _OVERRIDE.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 

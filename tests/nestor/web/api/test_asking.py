@@ -125,12 +125,14 @@ def test_an_empty_home_says_what_to_do(client: TestClient, error_of: Telling) ->
 
 
 def test_what_is_too_large_is_refused(application: Callable[..., TestClient], error_of: Telling) -> None:
-    """413 for a body and for a file, told in advance or not."""
+    """413 for a body and for a file, told in advance or not; the bound is the one that the page tells."""
     client = application(Limits(body_bytes=100, question_bytes=1000))
     assert error_of(client.post("/query", json={"query": "x" * 200}), 413) == "TooLarge"
     unannounced = client.post("/query", content=iter([b'{"query": "', b"x" * 200, b'"}']))
     assert error_of(unannounced, 413) == "TooLarge"
-    assert error_of(client.post("/query", files={"file": ("a.txt", b"x" * 2000)}), 413) == "TooLarge"
+    answer = client.post("/query", files={"file": ("a.txt", b"x" * 2000)})
+    assert error_of(answer, 413) == "TooLarge"
+    assert "(1,000 bytes)" in answer.json()["error"]["message"]
 
 
 @pytest.mark.usefixtures("birds")
