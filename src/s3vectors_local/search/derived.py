@@ -1,40 +1,31 @@
 """Coarse indexes in files: derived from the rows, checked when they are read, and safe to delete at any time.
 
-A file is a line, a CRC-32 and JSON that says what it was made from and where each array lies, and the arrays. One of
-other data, of another release or damaged is as good as none: it is built again.
+One of other data, of another release or damaged is as good as none: it is built again.
 """
 
 import logging
-import mmap
 import os
 import secrets
-import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from s3vectors_local.model import Index, Metric
 from s3vectors_local.search.coarse import Coarse, Depth, Summary, Tuning
 from s3vectors_local.search.codes import Codes, Encoder
-from s3vectors_local.storage.files import read_ahead
+from s3vectors_local.search.derived_file import Arrays, Checked, head, read, read_codes, writable, write
 
 _log = logging.getLogger(__name__)
 _FORMAT: Final = "s3vectors-local coarse 3"
-_ALIGNED: Final = 64
-_CRC_DIGITS: Final = 8
-_HEADER_BYTES: Final = 64 * 1024
 _SUFFIX: Final = ".coarse"
 _BUILT: Final = ".built"
 _WHOLE: Final = ".whole"
-_CHECKED_BYTES: Final = 1024**3  # of codes of all components; reading more would hold up the first query
 FOLDER: Final = "derived"
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class DerivedFiles:
@@ -46,7 +37,7 @@ class DerivedFiles:
         self._data = data
         # Codes of all components that are in use: reading them again would take a good part of a second.
         self._mapped: WeakValueDictionary[str, npt.NDArray[np.int8]] = WeakValueDictionary()
-        self._checked: dict[int, _Checked] = {}
+        self._checked: dict[int, Checked] = {}
 
     def save(self, index: Index, coarse: Coarse) -> None:
         """Write a coarse index in place of the one before. Raises OSError.
@@ -73,7 +64,7 @@ class DerivedFiles:
         self._folder.mkdir(exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
         try:
-            _write(unfinished, self._attributes(index, coarse) | self._synced(index, coarse.whole), _arrays(coarse))
+            write(unfinished, self._attributes(index, coarse) | self._synced(index, coarse.whole), _arrays(coarse))
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -87,7 +78,7 @@ class DerivedFiles:
         path = self._folder / f"{index.id}-{secrets.token_hex(8)}{_WHOLE}"
         path.touch(exist_ok=False)
         try:
-            return _mapped(path, shape)
+            return writable(path, shape)
         except OSError:
             path.unlink(missing_ok=True)  # it may have taken what room there was
             raise
@@ -100,13 +91,13 @@ class DerivedFiles:
         room for them, FileNotFoundError where somebody deleted the file: what is mapped of it cannot grow.
         """
         mapped: Any = values
-        return _mapped(Path(mapped.filename), (rows, values.shape[1]))
+        return writable(Path(mapped.filename), (rows, values.shape[1]))
 
     def load(self, index: Index) -> Coarse | None:
         """Return the coarse index of an index, None where there is none that can be used."""
         path = self._path(index.id)
         try:
-            attributes, arrays = _read(path)
+            attributes, arrays = read(path)
             values = self._whole(index.id, attributes)
         except FileNotFoundError:
             return None
@@ -122,7 +113,7 @@ class DerivedFiles:
 
     def summary(self, index: Index) -> Summary | None:
         """Return what is told of a coarse index without reading it, None where there is none that can be used."""
-        attributes = _header(self._path(index.id))
+        attributes = head(self._path(index.id))
         if not self._fits(attributes, index):
             return None
         return Summary(attributes["end"], attributes["lists"], _tuning(attributes), attributes["reached"])
@@ -131,7 +122,7 @@ class DerivedFiles:
         """Remove what does not belong to these indexes as they are now; of a database that was restored, say."""
         kept = set()
         for index in indexes.values():
-            attributes = _header(self._path(index.id))
+            attributes = head(self._path(index.id))
             if self._fits(attributes, index):
                 kept |= {self._path(index.id).name, attributes.get("whole", {}).get("file")}
         for path in self._folder.glob("*"):
@@ -153,7 +144,7 @@ class DerivedFiles:
         self._remove_others(index_id)
 
     def _whole_name(self, index_id: int) -> str | None:
-        name: str | None = _header(self._path(index_id)).get("whole", {}).get("file")
+        name: str | None = head(self._path(index_id)).get("whole", {}).get("file")
         return name
 
     def _remove_others(self, index_id: int) -> None:
@@ -175,8 +166,8 @@ class DerivedFiles:
         if whole is None:
             return {}
         values, name = whole.values, _name(whole)
-        before: dict[str, Any] = _header(self._path(index.id)).get("whole", {})
-        known = _Checked(name, before["shape"][0], before["crc"]) if before.get("file") == name else _Checked(name)
+        before: dict[str, Any] = head(self._path(index.id)).get("whole", {})
+        known = Checked(name, before["shape"][0], before["crc"]) if before.get("file") == name else Checked(name)
         if known.rows < len(values):
             values.flush()  # type: ignore[attr-defined] # a memmap
         return {"whole": {"file": name, "shape": values.shape, "crc": known.through(values)}}
@@ -191,10 +182,10 @@ class DerivedFiles:
             return known
         checked = self._checked.get(index_id)
         if checked is None or checked.file != whole["file"] or known is None:
-            checked = _Checked(whole["file"])
-        values = _read_whole(self._folder / whole["file"], whole, checked)
+            checked = Checked(whole["file"])
+        values = read_codes(self._folder / whole["file"], whole, checked)
         self._mapped[whole["file"]] = values
-        self._checked[index_id] = _Checked(whole["file"], len(values), whole["crc"])
+        self._checked[index_id] = Checked(whole["file"], len(values), whole["crc"])
         return values
 
     def _path(self, index_id: int) -> Path:
@@ -263,101 +254,3 @@ def _tuning(attributes: Mapping[str, Any]) -> Tuning:
     told = dict(attributes["tuning"])
     first, deep = told.pop("kept")
     return Tuning(**{name: Depth(**depth) for name, depth in told.items()}, kept=(first, deep))
-
-
-def _write(path: Path, attributes: Mapping[str, Any], arrays: Arrays) -> None:
-    contents: dict[str, Any] = {}
-    offset = crc = 0
-    for name, array in arrays.items():
-        offset += -offset % _ALIGNED
-        contents[name] = {"type": array.dtype.str, "shape": array.shape, "offset": offset}
-        offset += array.nbytes
-        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
-    text = orjson.dumps({**attributes, "arrays": contents, "crc": crc, "bytes": offset})
-    text += b" " * (-(len(text) + _CRC_DIGITS + 1) % _ALIGNED)
-    header = b"%08x%s\n" % (zlib.crc32(text), text)
-    with path.open("wb") as file:
-        file.write(header)
-        for name, array in arrays.items():
-            file.seek(len(header) + contents[name]["offset"])
-            file.write(np.ascontiguousarray(array).data)
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """The checksum of the first rows of a file; None for one that is too large to be checked."""
-
-    file: str
-    rows: int = 0
-    crc: int | None = 0
-
-    def through(self, values: npt.NDArray[np.int8]) -> int | None:
-        """Return the checksum of all rows."""
-        if self.crc is None or values.nbytes > _CHECKED_BYTES:
-            return None
-        return zlib.crc32(values[self.rows :].data, self.crc)
-
-
-def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
-    """Map a file to be written to, as long as it has to be. It must be there: a new one would begin with zeros."""
-    with path.open("r+b") as file:
-        if hasattr(os, "posix_fallocate"):
-            # Else a full disk would end the process where the map is written to (SIGBUS), and be no error here.
-            os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1]))
-        else:
-            file.truncate(max(os.fstat(file.fileno()).st_size, shape[0] * shape[1]))
-    return np.memmap(path, np.int8, "r+", shape=shape)
-
-
-def _read_whole(path: Path, whole: Mapping[str, Any], checked: _Checked) -> npt.NDArray[np.int8]:
-    shape = tuple(whole["shape"])
-    if path.stat().st_size < int(np.prod(shape)):  # it may be longer: what was not saved is no part of it
-        raise ValueError(f"{path.name} is too short")
-    values = np.memmap(path, np.int8, "r", shape=shape)
-    if whole["crc"] is not None and checked.through(values) != whole["crc"]:
-        raise ValueError(f"the checksum of {path.name} differs")
-    if not checked.rows:
-        read_ahead(path)
-    values._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined] # noqa: SLF001 - NumPy gives no other way
-    return values
-
-
-def _header(path: Path) -> dict[str, Any]:
-    """Return the attributes, none for what is no such file."""
-    try:
-        with path.open("rb") as file:
-            return _attributes(file.readline(_HEADER_BYTES))
-    except (OSError, ValueError):
-        return {}
-
-
-def _attributes(header: bytes) -> dict[str, Any]:
-    """Return what a header says. Raises ValueError for one that was not written here."""
-    crc, text = header[:_CRC_DIGITS], header[_CRC_DIGITS:-1]
-    if crc != b"%08x" % zlib.crc32(text):
-        raise ValueError("the checksum of its head differs")
-    attributes: dict[str, Any] = orjson.loads(text)
-    return attributes
-
-
-def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
-    """Return the attributes and the arrays, mapped into memory. Raises ValueError for a damaged file."""
-    with path.open("rb") as file:
-        header = file.readline(_HEADER_BYTES)
-    attributes = _attributes(header)
-    mapped = np.memmap(path, np.uint8, "r", offset=0)
-    body = mapped[len(header) :]
-    if len(body) != attributes["bytes"]:
-        raise ValueError(f"{len(body)} bytes in place of {attributes['bytes']}")
-    arrays, crc = {}, 0
-    for name, content in attributes["arrays"].items():
-        kind, shape = np.dtype(content["type"]), tuple(content["shape"])
-        size = int(np.prod(shape)) * kind.itemsize
-        raw = body[content["offset"] : content["offset"] + size]
-        crc = zlib.crc32(raw.data, crc)
-        arrays[name] = np.frombuffer(raw, kind).reshape(shape)
-    if crc != attributes["crc"]:
-        raise ValueError("the checksum differs")
-    # From here on queries tell what they will read.
-    mapped._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined] # noqa: SLF001 - NumPy gives no other way
-    return attributes, arrays

@@ -200,7 +200,7 @@ def test_a_full_disk_after_a_compaction(tmp_path: Path, monkeypatch: pytest.Monk
     with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
         before = sorted((tmp_path / "derived").iterdir())
         engine.delete_vectors("demo", "wide", ["k1", "k2"])
-        monkeypatch.setattr(derived, "_write", full)
+        monkeypatch.setattr(derived, "write", full)
         with pytest.raises(OSError, match="No space left"):
             engine.compact("demo", "wide")
         assert sorted((tmp_path / "derived").iterdir()) == before
