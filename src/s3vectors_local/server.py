@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any, Final
 
 from s3vectors_local import gauges, limits, telemetry
@@ -159,10 +160,10 @@ class Application:
 
     def _timed(self, call: Call, headers: Headers) -> _Outcome:
         effort = Effort()
-        try:
-            return self._work(call, headers)
-        finally:
+        outcome = self._work(call, headers)
+        if outcome.reply.status == HTTPStatus.OK:  # a refusal is quick, whatever the answer would have been
             self._pace.note(call, effort)
+        return outcome
 
     def _work(self, call: Call, headers: Headers) -> _Outcome:
         try:

@@ -11,7 +11,6 @@ from nestor.domain import Embedding, Segment
 from nestor.errors import EmbedderUnavailable, InvalidInput
 from nestor.nesting import nest
 from nestor.ports import VectorRow
-from nestor.search import Question
 from nestor.settings import Settings
 from nestor.shadow import Shadow
 from nestor.strategies import Direct
@@ -69,7 +68,7 @@ def test_counted(nestor: Nestor) -> None:
     nestor.answers._shadows._share = 1.0  # type: ignore[union-attr]  # without the rest after each
     _, found = (nestor.answers.answer(question).found for _ in range(2))
     nestor.answers._shadows.settle()  # type: ignore[union-attr]
-    asked_again = _shadowed(question, Question(lambda: Same().embed_text_query("words")), Direct(nestor.vectors))
+    asked_again = _shadowed(question, Same().embed_text_query("words"), Direct(nestor.vectors))
     recall = Shadow(nestor.vectors).compare(asked_again)
     assert recall is not None
     seen = told(nestor.metrics)
