@@ -19,24 +19,15 @@ class SqliteManifests:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         """Open or create the file at `path`, and the folders above it. Every method may raise HomeUnusable.
 
-        Without `create` a file that is not there is as an empty one, and stays away.
+        Without `create` a file that is not there is as an empty one, and stays away until another process makes it.
         """
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
-            there = create or path.exists()
-            if there:
+            self._is_there = create or path.exists()
+            if self._is_there:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            # Two processes may write (an ingest and a delete): the second waits for the first, up to the timeout.
-            self._database = sqlite3.connect(
-                path if there else ":memory:", timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS manifest "
-                "(object_id TEXT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, document BLOB NOT NULL) WITHOUT ROWID"
-            )
+            self._database = _opened(path if self._is_there else ":memory:")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -68,6 +59,9 @@ class SqliteManifests:
 
     def _read(self, statement: str, *values: str) -> list[bytes]:
         with self._lock, self._translated():
+            if not self._is_there and self._path.exists():
+                self._database.close()
+                self._database, self._is_there = _opened(self._path), True
             return [document for (document,) in self._database.execute(statement, values)]
 
     @contextmanager
@@ -83,3 +77,15 @@ class SqliteManifests:
         with self._lock, self._translated(), self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany(statement, rows)
+
+
+def _opened(path: Path | str) -> sqlite3.Connection:
+    # Two processes may write (an ingest and a delete): the second waits for the first, up to the timeout.
+    database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS manifest "
+        "(object_id TEXT PRIMARY KEY, uri TEXT NOT NULL UNIQUE, document BLOB NOT NULL) WITHOUT ROWID"
+    )
+    return database

@@ -1,7 +1,8 @@
 """The boto3 clients: of AWS, of another endpoint, or of the engine in this process."""
 
+import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nestor.errors import HomeBusy, HomeUnusable, InvalidInput
 from nestor.settings import Settings
@@ -65,9 +66,48 @@ def _engine(folder: "Path", *, read_only: bool) -> "Engine":
     if not read_only:
         return open_engine(folder)
     if not folder.exists():
-        return open_engine(None)  # empty, in memory: who only looks makes no home, be its name mistyped
+        return cast("Engine", _Awaited(folder))
     try:
         return open_engine(folder, read_only=True)
     except (errors.StoreTooOld, errors.StoreMissing):
         open_engine(folder).close()  # a writer converts what an older release wrote
         return open_engine(folder, read_only=True)
+
+
+class _Awaited:
+    """The engine of a folder that is not there: empty, in memory, until a writer has made the folder.
+
+    Who only looks makes no home, be its name mistyped. Threads may share it.
+    """
+
+    def __init__(self, folder: "Path") -> None:
+        """Look for this folder whenever something is asked."""
+        from s3vectors_local import open_engine
+
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._empty = open_engine(None)
+        self._found: Engine | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Let the engine of the moment answer."""
+        return getattr(self._now(), name)
+
+    def close(self) -> None:
+        """Release what was opened."""
+        for engine in (self._empty, self._found):
+            if engine is not None:
+                engine.close()
+
+    def _now(self) -> "Engine":
+        from s3vectors_local import errors, open_engine
+
+        with self._lock:
+            if self._found is None and self._folder.exists():
+                try:
+                    self._found = open_engine(self._folder, read_only=True)
+                except errors.StoreMissing:
+                    pass  # it is just being made
+                except (errors.StoreError, OSError) as error:
+                    raise HomeUnusable(f"Cannot use {self._folder}: {error}.") from error
+            return self._found or self._empty

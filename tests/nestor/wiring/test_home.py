@@ -1,7 +1,11 @@
 """How a home is left, over the real engine."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from nestor.errors import InvalidInput
 from nestor.settings import Settings
 from nestor.wiring import Nestor
 from s3vectors_local import Engine
@@ -38,3 +42,21 @@ def _open_and_raise(settings: Settings, error: type[BaseException]) -> None:
     with Nestor(settings) as nestor:
         nestor.client  # noqa: B018  # opened
         raise error
+
+
+def test_who_looks_before_the_first_ingest_sees_what_it_brings(
+    settings: Settings, digest_embedder: Any, tmp_path: Path
+) -> None:
+    """Nothing is made by looking; what another process then stores is found without opening the home again."""
+    text = "One swallow does not make a summer."
+    (tmp_path / "a.txt").write_text(text)
+    with Nestor(settings, read_only=True, embedder=digest_embedder) as looking:
+        assert list(looking.manifests.all()) == []
+        with pytest.raises(InvalidInput, match="Nothing was ingested here yet"):
+            looking.search.ask(looking.search.words(text), dimension=1024)
+        assert not settings.home.exists()
+        with Nestor(settings, embedder=digest_embedder) as nestor:
+            assert all(outcome.manifest for outcome in nestor.ingest.run([tmp_path / "a.txt"]))
+            assert len(looking.search.ask(looking.search.words(text), dimension=1024).hits) == 1
+        assert [manifest.file_name for manifest in looking.manifests.all()] == ["a.txt"]
+        assert looking.search.sizes() == (256, 384, 1024, 3072)
