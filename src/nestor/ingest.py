@@ -158,7 +158,9 @@ class Ingest:
         # What an earlier run stored stays searchable; only an asset that has nothing stored is marked FAILED.
         # A name that leads nowhere is no asset.
         if error.reason != "missing" and (before is None or before.status is Status.FAILED):
-            failed = replace(after, status=Status.FAILED, content_hash="", reason=f"{error.reason}: {error}")
+            # Told of by name: the path may be one that means something in today's folder alone.
+            reason = f"{error.reason}: {error}".replace(str(path), after.file_name)
+            failed = replace(after, status=Status.FAILED, content_hash="", reason=reason)
             self._manifests.put([failed])
         return Outcome(path, failure=Failure(path, error.reason, str(error)))
 

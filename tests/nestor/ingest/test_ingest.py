@@ -106,6 +106,19 @@ def test_new_labels_are_written(nestor: Nestor, folder: Path, ingest: Ingesting,
     assert {metadata["collection"] for _, metadata in stored(nestor)["1024"].values()} == {"new"}
 
 
+def test_why_a_file_failed_is_kept_by_its_name(nestor: Nestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path would mean nothing to whoever reads the reason elsewhere; the asset's address is beside it."""
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
+    monkeypatch.chdir(tmp_path)
+    (outcome,) = nestor.ingest.run([Path("odd/broken.pdf")])
+    assert outcome.failure
+    assert "odd/broken.pdf" in outcome.failure.message
+    (manifest,) = nestor.manifests.all()
+    assert "broken.pdf" in manifest.reason
+    assert "odd" not in manifest.reason
+
+
 def test_a_broken_file_is_reported_and_the_rest_go_on(nestor: Nestor, folder: Path, ingest: Ingesting) -> None:
     """The failure says why, in words and in a word; the manifest remembers, but not a name that leads nowhere."""
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
