@@ -24,7 +24,7 @@ class SqliteManifests:
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
-            self._is_there = create or path.exists()
+            self._is_there = create or _exists(path)
             if self._is_there:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._database = _opened(path if self._is_there else ":memory:")
@@ -59,7 +59,7 @@ class SqliteManifests:
 
     def _read(self, statement: str, *values: str) -> list[bytes]:
         with self._lock, self._translated():
-            if not self._is_there and self._path.exists():
+            if not self._is_there and _exists(self._path):
                 self._database.close()
                 self._database, self._is_there = _opened(self._path), True
             return [document for (document,) in self._database.execute(statement, values)]
@@ -77,6 +77,15 @@ class SqliteManifests:
         with self._lock, self._translated(), self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany(statement, rows)
+
+
+def _exists(path: Path) -> bool:
+    # `Path.exists` also says no below what is no folder, where a home can never be.
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _opened(path: Path | str) -> sqlite3.Connection:
