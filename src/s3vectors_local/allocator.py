@@ -8,8 +8,8 @@ _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
 _LARGE: Final = 1024 * 1024  # bytes: what a query takes is less, what an upkeep takes is more
-# Bytes at the top of a heap. With 16 MiB heaps grow for half an hour of writes, and no query or put takes less time.
-_KEPT: Final = 2 * 1024 * 1024
+# Bytes at the top of a heap. With 16 MiB heaps grow for half an hour of writes; with 2 each put asks for memory anew.
+_KEPT: Final = 4 * 1024 * 1024
 _ARENAS: Final = 2
 
 
