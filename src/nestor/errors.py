@@ -7,10 +7,12 @@ NestorError
 ├── MissingExtra            an optional part is not installed; says the command that installs it
 ├── EmbedderMismatch        the indexes were filled by another embedder
 ├── EmbeddingFailed         the embedder refused or failed
-│   ├── EmbedderUnavailable     throttled, or for the moment not there: try again
+│   ├── EmbedderUnavailable     for the moment not there: try again
+│   │   └── EmbedderThrottled       asked too much: try again later
 │   └── SegmentsRefused         some segments cannot be embedded; carries the embeddings of the others
 ├── ModelFailed             the chat model refused or failed
-│   └── ModelUnavailable        throttled, or for the moment not there: try again
+│   └── ModelUnavailable        for the moment not there: try again
+│       └── ModelThrottled          asked too much: try again later
 ├── ObjectsError            the object store answered with an error
 │   └── ObjectMissing           there is no such object
 ├── VectorsError            the vector store answered with an error
@@ -77,9 +79,13 @@ class EmbeddingFailed(NestorError):
 
 
 class EmbedderUnavailable(EmbeddingFailed):
-    """The embedder throttled the call or is for the moment not there."""
+    """The embedder is for the moment not there, or throttled the call."""
 
     retryable = True
+
+
+class EmbedderThrottled(EmbedderUnavailable):
+    """The embedder is asked too much."""
 
 
 class SegmentsRefused(EmbeddingFailed):
@@ -101,9 +107,13 @@ class ModelFailed(NestorError):
 
 
 class ModelUnavailable(ModelFailed):
-    """The chat model throttled the call or is for the moment not there."""
+    """The chat model is for the moment not there, or throttled the call."""
 
     retryable = True
+
+
+class ModelThrottled(ModelUnavailable):
+    """The chat model is asked too much."""
 
 
 class ObjectsError(NestorError):

@@ -1,11 +1,11 @@
 """How an error is told to whoever asked: the same from a function and from the page."""
 
 from nestor.errors import (
-    EmbedderUnavailable,
+    EmbedderThrottled,
     EmbeddingFailed,
     InvalidInput,
     ModelFailed,
-    ModelUnavailable,
+    ModelThrottled,
     NestorError,
     VectorsError,
 )
@@ -35,9 +35,9 @@ def refusal(error: Exception) -> Refused:
     code = getattr(error, "code", "")
     if isinstance(error, InvalidInput) or code in _BAD_REQUEST:
         return Refused(400, "InvalidInput", str(error))
-    if isinstance(error, ModelUnavailable):
-        return Refused(429, "Throttled", "The chat model is not there, or asked too much. Try again in a moment.")
-    if isinstance(error, EmbedderUnavailable) or code in _THROTTLED:
+    if isinstance(error, ModelThrottled):
+        return Refused(429, "Throttled", "The chat model is asked too much. Try again in a moment.")
+    if isinstance(error, EmbedderThrottled) or code in _THROTTLED:
         return Refused(429, "Throttled", "Too much is asked at once. Try again in a moment.")
     failed = next((name for kind, name in _FAILED if isinstance(error, kind)), "NotSetUp")
     what = "The chat model" if failed == "ModelFailed" else "What this service asks"

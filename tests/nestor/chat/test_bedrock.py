@@ -6,7 +6,7 @@ import pytest
 from tests.standins.converse import Converse, conversing, said
 
 from nestor.adapters.models.bedrock import BedrockModel, client
-from nestor.errors import InvalidInput, ModelFailed, ModelUnavailable
+from nestor.errors import InvalidInput, ModelFailed, ModelThrottled, ModelUnavailable
 from nestor.ports import Message, Usage
 
 ASKED = [Message("user", ("one", b"\xff\xd8jpeg", "two")), Message("assistant", ("three",)), Message("user", ("four",))]
@@ -49,7 +49,7 @@ def test_an_answer_at_its_limit_says_so(service: Converse) -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "expected", "match"),
     [
-        (429, "ThrottlingException", ModelUnavailable, "Try again"),
+        (429, "ThrottlingException", ModelThrottled, "Try again"),
         (503, "ServiceUnavailableException", ModelUnavailable, "Try again"),
         (403, "AccessDeniedException", ModelFailed, "bedrock:InvokeModelWithResponseStream"),
         (403, "UnrecognizedClientException", ModelFailed, "AWS_PROFILE"),

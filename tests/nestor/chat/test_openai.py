@@ -8,7 +8,7 @@ import pytest
 from tests.standins.completions import Completions, completing
 
 from nestor.adapters.models.openai import OpenAIModel, read_key
-from nestor.errors import InvalidInput, ModelFailed, ModelUnavailable
+from nestor.errors import InvalidInput, ModelFailed, ModelThrottled, ModelUnavailable
 from nestor.ports import Message, Usage
 
 ASKED = [Message("user", ("one", b"\xff\xd8jpeg")), Message("assistant", ("two",)), Message("user", ("three", "four"))]
@@ -67,7 +67,7 @@ def test_a_service_that_counts_nothing(service: Completions) -> None:
         (401, ModelFailed, "NESTOR_CHAT_KEY_FILE"),
         (404, ModelFailed, "NESTOR_CHAT_MODEL"),
         (400, ModelFailed, "no pictures here.*NESTOR_CHAT_PICTURES=off"),
-        (429, ModelUnavailable, "Try again"),
+        (429, ModelThrottled, "Try again"),
         (503, ModelUnavailable, "Try again"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_service_that_stalls(
         started = time.monotonic()
         answer = query_handler.handler({"query": "words", "dimension": 256}, None)
     assert time.monotonic() - started < 10
-    assert answer["error"]["code"] == ("VectorsFailed" if stalled == "S3VECTORS" else "Throttled")
+    assert answer["error"]["code"] == ("VectorsFailed" if stalled == "S3VECTORS" else "EmbedderFailed")
     assert metrics(capsys)[0]["Errors"] == [1.0]
 
 

@@ -26,7 +26,7 @@ from nestor.adapters.nova.embedder import ASKED_SEGMENTS, NovaEmbedder
 from nestor.adapters.nova.errors import translated
 from nestor.adapters.nova.pace import Pace
 from nestor.domain import Modality, Segment, Span
-from nestor.errors import EmbedderUnavailable, EmbeddingFailed, InvalidInput, SegmentsRefused
+from nestor.errors import EmbedderThrottled, EmbedderUnavailable, EmbeddingFailed, InvalidInput, SegmentsRefused
 from nestor.media import ReadOptions, read
 
 Made = Callable[..., NovaEmbedder]
@@ -177,7 +177,7 @@ def test_a_storm_is_waited_out(bedrock: Bedrock, made: Made, code: str, status: 
 def test_a_storm_that_does_not_end_is_told_of(bedrock: Bedrock, made: Made) -> None:
     """After so many attempts and not one more, as an error that may be tried again, in the service's own words."""
     bedrock.faults.storm(100)
-    with pytest.raises(EmbedderUnavailable, match=r"ThrottlingException \(429\): Too many requests") as raised:
+    with pytest.raises(EmbedderThrottled, match=r"ThrottlingException \(429\): Too many requests") as raised:
         made(attempts=3).embed_text_query("a heron")
     assert raised.value.retryable
     assert len(bedrock.calls) == 3
@@ -255,8 +255,9 @@ def test_nobody_listens(made: Made) -> None:
     gone = Bedrock()
     gone.url = address
     gone._server.server_close()
-    with pytest.raises(EmbedderUnavailable, match="cannot be reached"):
+    with pytest.raises(EmbedderUnavailable, match="cannot be reached") as raised:
         made(attempts=2, client=gone.client()).embed_text_query("a heron")
+    assert not isinstance(raised.value, EmbedderThrottled)
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again(made: Made) -> None:

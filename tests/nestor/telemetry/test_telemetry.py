@@ -8,7 +8,7 @@ import pytest
 
 from nestor.answer import Asked, _shadowed, asked, document
 from nestor.domain import Embedding, Segment
-from nestor.errors import EmbedderUnavailable, InvalidInput
+from nestor.errors import EmbedderThrottled, InvalidInput
 from nestor.nesting import nest
 from nestor.ports import VectorRow
 from nestor.settings import Settings
@@ -87,7 +87,7 @@ def test_failures(nestor: Nestor) -> None:
     """Errors are told by kind and status; throttles besides; the words are nowhere."""
     with pytest.raises(InvalidInput, match="placeholder"):
         nestor.answers.answer(Asked(query="unmistakable", strategy="manual"))
-    nestor.metrics.failed(EmbedderUnavailable("slow down"), strategy="direct", dimension=256)
+    nestor.metrics.failed(EmbedderThrottled("slow down"), strategy="direct", dimension=256)
     seen = told(nestor.metrics)
     assert seen("nestor_queries_total", "manual", "3072", "400") == 1
     assert (seen("nestor_errors_total", "InvalidInput"), seen("nestor_errors_total", "Throttled")) == (1, 1)

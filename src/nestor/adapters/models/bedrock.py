@@ -16,7 +16,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as ConnectionFailed
 
-from nestor.errors import InvalidInput, ModelFailed, ModelUnavailable
+from nestor.errors import InvalidInput, ModelFailed, ModelThrottled, ModelUnavailable
 from nestor.ports import Message, Usage
 
 CREDENTIALS = (
@@ -25,9 +25,10 @@ CREDENTIALS = (
 )
 
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
+_THROTTLED = "ThrottlingException"
 _AGAIN = frozenset(
     {
-        "ThrottlingException",
+        _THROTTLED,
         "ServiceUnavailableException",
         "ModelNotReadyException",
         "ModelTimeoutException",
@@ -119,7 +120,8 @@ def _answered(error: ClientError, *, model_id: str) -> ModelFailed:
     # Within a stream the names begin with a small letter.
     code = code[:1].upper() + code[1:]
     if code in _AGAIN:
-        return ModelUnavailable(f"{text} Try again in a moment.")
+        kind = ModelThrottled if code == _THROTTLED else ModelUnavailable
+        return kind(f"{text} Try again in a moment.")
     if code in _SIGNING:
         return ModelFailed(f"{text} {CREDENTIALS}")
     if code == "AccessDeniedException":

@@ -13,7 +13,7 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
 
-from nestor.errors import InvalidInput, ModelFailed, ModelUnavailable
+from nestor.errors import InvalidInput, ModelFailed, ModelThrottled, ModelUnavailable
 from nestor.ports import Message, Usage
 
 _CONNECT_SECONDS = 10.0
@@ -25,7 +25,8 @@ _ANSWER_BYTES = 16 << 20
 """Of a whole stream: an event for each token takes some 300 bytes."""
 _ERROR_BYTES = 4_096
 _KEY_BYTES = 4_096
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_THROTTLED = 429
+_AGAIN = frozenset({408, 425, _THROTTLED, 500, 502, 503, 504})
 
 
 def read_key(path: Path) -> str:
@@ -126,7 +127,8 @@ class OpenAIModel:
             raise ModelFailed(f"{where} answered {answer.status}, a redirect, which is not followed: set its address.")
         text = f"{where} answered {answer.status}: {_told(_loaded(answer.read(_ERROR_BYTES, decode_content=True)))}"
         if answer.status in _AGAIN:
-            raise ModelUnavailable(f"{text} Try again in a moment.")
+            kind = ModelThrottled if answer.status == _THROTTLED else ModelUnavailable
+            raise kind(f"{text} Try again in a moment.")
         if answer.status in {401, 403}:
             raise ModelFailed(f"{text} Check NESTOR_CHAT_KEY_FILE.")
         if answer.status == 404:

@@ -16,9 +16,10 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as ConnectionFailed
 
-from nestor.errors import EmbedderUnavailable, EmbeddingFailed
+from nestor.errors import EmbedderThrottled, EmbedderUnavailable, EmbeddingFailed
 
-_AGAIN = frozenset({408, 424, 429, 500, 502, 503, 504})
+_THROTTLED = 429
+_AGAIN = frozenset({408, 424, _THROTTLED, 500, 502, 503, 504})
 _NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -67,7 +68,8 @@ def _answered(error: ClientError, *, model_id: str) -> EmbeddingFailed:
     code, message = (str(error.response.get("Error", {}).get(name, "")) for name in ("Code", "Message"))
     text = f"InvokeModel of {model_id} answered {code} ({status}): {message.rstrip('.')}."
     if status in _AGAIN:
-        return EmbedderUnavailable(f"{text} Try again in a moment.")
+        kind = EmbedderThrottled if status == _THROTTLED else EmbedderUnavailable
+        return kind(f"{text} Try again in a moment.")
     if code in _SIGNING:
         return EmbeddingFailed(f"{text} {CREDENTIALS}")
     if status == 403:

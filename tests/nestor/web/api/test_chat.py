@@ -261,13 +261,15 @@ def test_a_place_of_the_last_answer_can_be_named(client: TestClient) -> None:
 
 
 def test_a_model_that_fails_at_once_has_a_status(served: TestClient, service: Completions, error_of: Telling) -> None:
-    """A whole answer: 502, or 429 where trying again may help; nothing of the service's own words."""
+    """A whole answer: 502, or 429 where it was asked too much; nothing of the service's own words."""
     body = {"question": SWIFT, "stream": False}
     service.status, service.body = 401, [b"secret of the service"]
     answer = served.post("/chat", json=body)
     assert error_of(answer, 502) == "ModelFailed"
     assert "secret" not in answer.text
     service.status = 503
+    assert error_of(served.post("/chat", json=body), 502) == "ModelFailed"
+    service.status = 429
     assert error_of(served.post("/chat", json=body), 429) == "Throttled"
 
 
@@ -279,7 +281,7 @@ def test_a_failure_in_between_is_an_event(served: TestClient, service: Completio
     events = _events(answer.text)
     assert (answer.status_code, events[0][0], events[-1][0]) == (200, "retrieved", "error")
     error = events[-1][1]["error"]
-    assert (error["code"], error["id"]) == ("Throttled", answer.headers["x-request-id"])
+    assert (error["code"], error["id"]) == ("ModelFailed", answer.headers["x-request-id"])
     assert "done" not in [name for name, _ in events]
 
 
