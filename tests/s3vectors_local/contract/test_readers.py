@@ -26,9 +26,13 @@ from s3vectors_local.readers.pool import Pool, default_count
 from s3vectors_local.readers.process import Start
 from s3vectors_local.server import Options
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="readers are for Linux")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="readers are for Linux"),
+    pytest.mark.xdist_group("readers"),  # one worker starts the server that most of them share
+]
 
 PLACE = {"vectorBucketName": "demo", "indexName": "flat"}
+INDEX = {**PLACE, "dataType": "float32", "dimension": 4, "distanceMetric": "cosine"}
 
 
 class Serving:
@@ -80,9 +84,26 @@ def _until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    server = Serving(tmp_path_factory.mktemp("readers") / "data")
+    server.client().create_vector_bucket(vectorBucketName="demo")
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
-    """Give a server over a new folder, with the index `flat` of 4 components."""
+def serving(_shared: Serving) -> Iterator[Serving]:
+    """Give a server that goes on for other tests, with a new index `flat` of 4 components."""
+    client = _shared.client()
+    client.create_index(**INDEX)
+    yield _shared
+    client.delete_index(**PLACE)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Serving]:
+    """Give a server of the test's own, with the same index."""
     server = Serving(tmp_path / "data")
     _create(server.client())
     yield server
@@ -91,7 +112,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 
 def _create(client: Any) -> None:
     client.create_vector_bucket(vectorBucketName="demo")
-    client.create_index(**PLACE, dataType="float32", dimension=4, distanceMetric="cosine")
+    client.create_index(**INDEX)
 
 
 def _put(client: Any, key: str, vector: list[float]) -> None:
@@ -246,15 +267,15 @@ def _received(connection: socket.socket, request: bytes) -> tuple[bytes, list[by
     )
 
 
-@pytest.mark.parametrize("length", [b"9" * 5_000, b"+2", b"two"], ids=["digits", "sign", "word"])
-def test_a_length_that_is_none(serving: Serving, length: bytes) -> None:
+def test_a_length_that_is_none(alone: Serving) -> None:
     """What is no length of a body is refused, as it is without readers; the log has no traceback."""
-    head = b"POST /QueryVectors HTTP/1.1\r\nhost: localhost\r\ncontent-length: %b\r\n\r\n" % length
-    with socket.create_connection(("127.0.0.1", serving.port), timeout=20) as connection:
-        status, _, body = _received(connection, head)
-    assert status.startswith(b"HTTP/1.1 400 ")
-    assert json.loads(body)["message"] == "Invalid HTTP request received."
-    assert "Traceback" not in serving.stop()
+    for length in (b"9" * 5_000, b"+2", b"two"):
+        head = b"POST /QueryVectors HTTP/1.1\r\nhost: localhost\r\ncontent-length: %b\r\n\r\n" % length
+        with socket.create_connection(("127.0.0.1", alone.port), timeout=20) as connection:
+            status, _, body = _received(connection, head)
+        assert status.startswith(b"HTTP/1.1 400 "), length
+        assert json.loads(body)["message"] == "Invalid HTTP request received."
+    assert "Traceback" not in alone.stop()
 
 
 @pytest.mark.parametrize("how", ["at once", "in bytes", "slowly", "half closed"])
@@ -314,51 +335,51 @@ def _exchanged(connection: socket.socket, request: bytes, how: str, *, last: boo
     return received
 
 
-def test_metrics_count_what_readers_answer(serving: Serving) -> None:
+def test_metrics_count_what_readers_answer(alone: Serving) -> None:
     """Each query is counted once, and logged once, whoever answered it."""
-    client = serving.client()
+    client = alone.client()
     _put(client, "a", [1, 0, 0, 0])
     for _ in range(7):
         _nearest(client, [1, 0, 0, 0])
-    lines = serving.metrics()
+    lines = alone.metrics()
     assert 's3vectors_requests_total{operation="QueryVectors",status="200"} 7' in lines
-    assert serving.stop().count("200 QueryVectors") == 7
+    assert alone.stop().count("200 QueryVectors") == 7
 
 
-def test_what_was_answered_last(serving: Serving) -> None:
+def test_what_was_answered_last(alone: Serving) -> None:
     """A server that ends at once after an answer has logged it, whoever gave it."""
-    client = serving.client()
+    client = alone.client()
     _put(client, "a", [1, 0, 0, 0])
     for _ in range(5):
         _nearest(client, [1, 0, 0, 0])
-    assert serving.stop().count("200 QueryVectors") == 5
+    assert alone.stop().count("200 QueryVectors") == 5
 
 
-def test_a_reader_that_dies(serving: Serving) -> None:
+def test_a_reader_that_dies(alone: Serving) -> None:
     """A killed reader takes its connections with it and nothing else; another one comes."""
-    client = serving.client()
+    client = alone.client()
     _put(client, "a", [1, 0, 0, 0])
     assert _nearest(client, [1, 0, 0, 0]) == ["a"]
-    before = serving.readers()
+    before = alone.readers()
     for reader in before:
         os.kill(reader, signal.SIGKILL)
-    _until(lambda: "s3vectors_readers 2" in serving.metrics() and not set(serving.readers()) & set(before))
+    _until(lambda: "s3vectors_readers 2" in alone.metrics() and not set(alone.readers()) & set(before))
     for _ in range(5):
-        fresh = serving.client()
+        fresh = alone.client()
         assert _nearest(fresh, [1, 0, 0, 0]) == ["a"]
         _put(fresh, "a", [1, 0, 0, 0])
-    assert "a reader ended (-9)" in serving.stop()
+    assert "a reader ended (-9)" in alone.stop()
 
 
-def test_a_reader_that_cannot_be_started(serving: Serving) -> None:
+def test_a_reader_that_cannot_be_started(alone: Serving) -> None:
     """Where no handle is left a reader is started as soon as there is one again."""
-    usual = resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE, (1, usual[1]))
-    os.kill(serving.readers()[0], signal.SIGKILL)
+    usual = resource.prlimit(alone.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(alone.process.pid, resource.RLIMIT_NOFILE, (1, usual[1]))
+    os.kill(alone.readers()[0], signal.SIGKILL)
     time.sleep(2.5)
-    resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE, usual)
-    _until(lambda: "s3vectors_readers 2" in serving.metrics())
-    said = serving.stop()
+    resource.prlimit(alone.process.pid, resource.RLIMIT_NOFILE, usual)
+    _until(lambda: "s3vectors_readers 2" in alone.metrics())
+    said = alone.stop()
     assert "a reader could not be started (Too many open files)" in said
     assert "Traceback" not in said
 

@@ -20,6 +20,8 @@ from s3vectors_local.search.coarse import Depth, Tuning
 WIDE = 500
 COUNT = 3_000
 
+pytestmark = pytest.mark.xdist_group("whole")  # one worker makes what all of them copy
+
 
 def _rows(seed: int, count: int) -> Float32:
     """Return rows whose first components hold the most, in groups."""
@@ -39,6 +41,21 @@ def _filled(path: Path | None, rows: Float32, metric: Metric) -> Engine:
         engine.put_vectors("demo", "wide", part)
     engine.build("demo", "wide")
     return engine
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an index `demo/wide` of `_rows(1, COUNT)`, built; tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("wide")
+    _filled(folder, _rows(1, COUNT), Metric.COSINE).close()
+    return folder
+
+
+@pytest.fixture
+def folder(_made: Path, tmp_path: Path) -> Path:
+    """Return a copy of the folder that is made once."""
+    shutil.copytree(_made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 def _recall(engine: Engine, rows: Float32, queries: Float32, metric: Metric, k: int) -> float:
@@ -90,11 +107,10 @@ def test_rows_after_the_build_have_none() -> None:
 
 
 @pytest.mark.parametrize("damage", ["deleted", "cut", "flipped"])
-def test_their_file_is_never_needed(tmp_path: Path, damage: str) -> None:
+def test_their_file_is_never_needed(folder: Path, damage: str) -> None:
     """Without them, or with damaged ones, the coarse index is as good as none: every row is compared."""
     rows, queries = _rows(1, COUNT), _rows(2, 20)
-    _filled(tmp_path, rows, Metric.COSINE).close()
-    (path,) = (tmp_path / "derived").glob("*.whole")
+    (path,) = (folder / "derived").glob("*.whole")
     content = path.read_bytes()
     if damage == "deleted":
         path.unlink()
@@ -102,7 +118,7 @@ def test_their_file_is_never_needed(tmp_path: Path, damage: str) -> None:
         path.write_bytes(content[:-1])
     else:
         path.write_bytes(content[:-99] + bytes([content[-99] ^ 1]) + content[-98:])
-    with open_engine(tmp_path, read_only=True) as engine:
+    with open_engine(folder, read_only=True) as engine:
         assert _coarse(engine) is None
         assert _recall(engine, rows, queries, Metric.COSINE, 10) == 1.0
 
@@ -113,16 +129,16 @@ def _extended(engine: Engine, rows: Float32, start: int) -> None:
     engine._upkeep._extend(engine.get_index("demo", "wide").id, _coarse(engine))
 
 
-def test_what_came_is_added_to_their_file(tmp_path: Path) -> None:
+def test_what_came_is_added_to_their_file(folder: Path) -> None:
     """They grow in the file that is there; a reader that has it open, and one that comes later, use what was added."""
     rows, later, queries = _rows(1, COUNT), _rows(3, 400), _rows(4, 30)
     every = np.concatenate([rows, later])
-    with _filled(tmp_path, rows, Metric.COSINE) as engine, open_engine(tmp_path, read_only=True) as reader:
-        (path,) = (tmp_path / "derived").glob("*.whole")
+    with open_engine(folder) as engine, open_engine(folder, read_only=True) as reader:
+        (path,) = (folder / "derived").glob("*.whole")
         before = _coarse(reader)
         _extended(engine, later[:300], COUNT)
         _extended(engine, later[300:], COUNT + 300)
-        assert list((tmp_path / "derived").glob("*.whole")) == [path]
+        assert list((folder / "derived").glob("*.whole")) == [path]
         until = time.monotonic() + 30
         while len(_coarse(reader).whole) < COUNT + 400:
             assert time.monotonic() < until
@@ -130,19 +146,18 @@ def test_what_came_is_added_to_their_file(tmp_path: Path) -> None:
         assert len(before.whole) == COUNT
         for each in (engine, reader):
             assert _recall(each, every, queries, Metric.COSINE, 10) >= 0.98
-    with open_engine(tmp_path, read_only=True) as later_reader:
+    with open_engine(folder, read_only=True) as later_reader:
         np.testing.assert_array_equal(_coarse(later_reader).whole.values[:COUNT], before.whole.values)
         assert _recall(later_reader, every, queries, Metric.COSINE, 10) >= 0.98
 
 
-def test_an_addition_that_was_not_finished(tmp_path: Path) -> None:
+def test_an_addition_that_was_not_finished(folder: Path) -> None:
     """What a crash left behind the codes that count is no part of them, and the next addition takes its place."""
-    rows, later = _rows(1, COUNT), _rows(3, 300)
-    _filled(tmp_path, rows, Metric.COSINE).close()
-    (path,) = (tmp_path / "derived").glob("*.whole")
+    later = _rows(3, 300)
+    (path,) = (folder / "derived").glob("*.whole")
     with path.open("ab") as file:
         file.write(b"\x55" * (WIDE * 100 + 7))
-    with open_engine(tmp_path) as engine:
+    with open_engine(folder) as engine:
         assert len(_coarse(engine).whole) == COUNT
         _extended(engine, later, COUNT)
         expected = _coarse(engine).encoder.encode_whole(later, np.linalg.norm(later.astype(np.float64), axis=1))
@@ -150,36 +165,36 @@ def test_an_addition_that_was_not_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot keep room for a file")
-def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No room for an addition is an error, not the end of the process, and what is there stays in use."""
     rows, later = _rows(1, COUNT), _rows(3, 300)
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with _filled(tmp_path, rows, Metric.COSINE) as engine:
+    with open_engine(folder) as engine:
         monkeypatch.setattr(os, "posix_fallocate", full)
         with pytest.raises(OSError, match="No space left"):
             _extended(engine, later, COUNT)
         assert not engine._upkeep._try(1, lambda _: full())
         with pytest.raises(OSError, match="No space left"):
             engine._upkeep._files.room(engine.get_index("demo", "wide"), (9, 9))  # type: ignore[union-attr]
-        assert len(list((tmp_path / "derived").glob("*.whole"))) == 1
+        assert len(list((folder / "derived").glob("*.whole"))) == 1
         monkeypatch.undo()
         assert _recall(engine, np.concatenate([rows, later]), _rows(4, 20), Metric.COSINE, 10) >= 0.98
         engine._upkeep._extend(1, _coarse(engine))
         assert len(_coarse(engine).whole) == COUNT + 300
 
 
-def test_a_build_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it has written goes at once, not at the next start: each one takes as much room as the one in use."""
-    with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
-        before = sorted((tmp_path / "derived").iterdir())
+    with open_engine(folder) as engine:
+        before = sorted((folder / "derived").iterdir())
         waited = engine._upkeep._meanwhile
 
         def killed(process: subprocess.Popen[bytes], building: int) -> bytes:
             until = time.monotonic() + 60
-            while len(list((tmp_path / "derived").glob("*.whole"))) < 2:
+            while len(list((folder / "derived").glob("*.whole"))) < 2:
                 assert time.monotonic() < until
                 time.sleep(0.01)
             process.kill()
@@ -188,71 +203,71 @@ def test_a_build_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(engine._upkeep, "_meanwhile", killed)
         with pytest.raises(StoreFailed, match=r"failed \(-9\)"):
             engine.build("demo", "wide")
-        assert sorted((tmp_path / "derived").iterdir()) == before
+        assert sorted((folder / "derived").iterdir()) == before
 
 
-def test_a_full_disk_after_a_compaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_after_a_compaction(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the coarse index of the new slab cannot be saved, its codes of all components do not stay behind."""
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
-        before = sorted((tmp_path / "derived").iterdir())
+    with open_engine(folder) as engine:
+        before = sorted((folder / "derived").iterdir())
         engine.delete_vectors("demo", "wide", ["k1", "k2"])
         monkeypatch.setattr(derived, "write", full)
         with pytest.raises(OSError, match="No space left"):
             engine.compact("demo", "wide")
-        assert sorted((tmp_path / "derived").iterdir()) == before
+        assert sorted((folder / "derived").iterdir()) == before
 
 
-def test_an_addition_that_is_damaged(tmp_path: Path) -> None:
+def test_an_addition_that_is_damaged(folder: Path) -> None:
     """The checksum goes on over what was added: where that is damaged, every row is compared."""
     rows, later = _rows(1, COUNT), _rows(3, 300)
-    with _filled(tmp_path, rows, Metric.COSINE) as engine:
+    with open_engine(folder) as engine:
         _extended(engine, later, COUNT)
-    (path,) = (tmp_path / "derived").glob("*.whole")
+    (path,) = (folder / "derived").glob("*.whole")
     content = bytearray(path.read_bytes())
     content[-WIDE] ^= 1
     path.write_bytes(content)
-    with open_engine(tmp_path, read_only=True) as engine:
+    with open_engine(folder, read_only=True) as engine:
         assert _coarse(engine) is None
         assert _recall(engine, np.concatenate([rows, later]), _rows(2, 20), Metric.COSINE, 10) == 1.0
 
 
 @pytest.mark.parametrize("deleted", ["file", "files", "folder"])
-def test_their_file_is_deleted_while_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deleted: str) -> None:
+def test_their_file_is_deleted_while_it_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch, deleted: str) -> None:
     """What came cannot be added to it: a new one is built, and whoever opens it has codes of every row."""
     for name, few in (("COMPARED_BYTES", 0), ("_WAITING_ROWS", 100)):
         monkeypatch.setattr(staleness, name, few)
     rows, later = _rows(1, COUNT), _rows(3, 300)
     every = np.concatenate([rows, later])
-    with _filled(tmp_path, rows, Metric.COSINE) as engine:
+    with open_engine(folder) as engine:
         if deleted == "folder":
-            shutil.rmtree(tmp_path / "derived")
+            shutil.rmtree(folder / "derived")
         else:
-            for path in (tmp_path / "derived").glob("*.whole" if deleted == "file" else "*"):
+            for path in (folder / "derived").glob("*.whole" if deleted == "file" else "*"):
                 path.unlink()
         engine.put_vectors("demo", "wide", [NewVector(f"k{COUNT + n}", row) for n, row in enumerate(later)])
         engine.refresh("demo", "wide")
-    with open_engine(tmp_path, read_only=True) as engine:
+    with open_engine(folder, read_only=True) as engine:
         whole = _coarse(engine).whole
         expected = _coarse(engine).encoder.encode_whole(every, np.linalg.norm(every.astype(np.float64), axis=1))
         np.testing.assert_array_equal(whole.values, expected.values)
         assert _recall(engine, every, _rows(4, 20), Metric.COSINE, 10) >= 0.98
 
 
-def test_one_file_an_index(tmp_path: Path) -> None:
+def test_one_file_an_index(folder: Path) -> None:
     """A new build takes the place of the one before; deleting the index removes both files; so does a start."""
-    with _filled(tmp_path, _rows(1, COUNT), Metric.COSINE) as engine:
+    with open_engine(folder) as engine:
         engine.delete_vectors("demo", "wide", ["k1", "k2"])
         engine.build("demo", "wide")
-        assert sorted(path.suffix for path in (tmp_path / "derived").iterdir()) == [".coarse", ".whole"]
+        assert sorted(path.suffix for path in (folder / "derived").iterdir()) == [".coarse", ".whole"]
         engine.delete_index("demo", "wide")
-        assert list((tmp_path / "derived").iterdir()) == []
-    (tmp_path / "derived" / "7-9.whole").write_bytes(b"left by a build that did not end")
-    open_engine(tmp_path).close()
-    assert list((tmp_path / "derived").iterdir()) == []
+        assert list((folder / "derived").iterdir()) == []
+    (folder / "derived" / "7-9.whole").write_bytes(b"left by a build that did not end")
+    open_engine(folder).close()
+    assert list((folder / "derived").iterdir()) == []
 
 
 def test_between_what_was_measured() -> None:
