@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-import boto3
 import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -20,7 +19,7 @@ _CONFIG = Config(signature_version=UNSIGNED)
 
 
 def client(engine: Engine, *, caller: Caller | None = None, policy: Any = None, **kwargs: Any) -> Any:
-    """Return a boto3 `s3vectors` client of the engine. Further arguments go to boto3's `client`.
+    """Return a boto3 `s3vectors` client of the engine. Further arguments are those of boto3's `client`.
 
     It behaves as against AWS: requests are validated, serialized and parsed by botocore, errors are its exceptions.
     It may do everything, or what a caller may (`iam.caller`), or what an IAM policy allows: a document, its JSON text,
@@ -37,7 +36,7 @@ def client(engine: Engine, *, caller: Caller | None = None, policy: Any = None, 
         "aws_access_key_id": "in-process",
         "aws_secret_access_key": "in-process",
     }
-    made = _session().client("s3vectors", config=config, **(defaults | kwargs))
+    made = _session().create_client("s3vectors", config=config, **(defaults | kwargs))
     attach(made, engine, caller=caller)
     return made
 
@@ -62,11 +61,14 @@ def attach(client: Any, engine: Engine, *, caller: Caller | None = None) -> None
 
 
 @lru_cache(maxsize=1)
-def _session() -> boto3.session.Session:
-    """Return the session of all clients: the service model is read once, and what AWS is configured to here is not."""
+def _session() -> botocore.session.Session:
+    """Return the session of all clients: the service model is read once, and what AWS is configured to here is not.
+
+    Without boto3, whose client of this service is the same one: to import it takes as long as to make a client.
+    """
     nowhere = (None, None, os.devnull, None)
     variables = {"profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere}
-    return boto3.session.Session(botocore_session=botocore.session.Session(session_vars=variables))
+    return botocore.session.Session(session_vars=variables)
 
 
 class _Raw:
