@@ -41,4 +41,5 @@ def refusal(error: Exception) -> Refused:
         return Refused(429, "Throttled", "Too much is asked at once. Try again in a moment.")
     failed = next((name for kind, name in _FAILED if isinstance(error, kind)), "NotSetUp")
     what = "The chat model" if failed == "ModelFailed" else "What this service asks"
-    return Refused(502, failed, f"{what} failed; the log tells more.")
+    told = "is not there for the moment. Try again soon." if error.retryable else "failed; the log tells more."
+    return Refused(502, failed, f"{what} {told}")

@@ -111,7 +111,7 @@ def test_another_moment_brings_its_words(visit: Open, assets: dict[str, str]) ->
     page.locator(".segments a").first.click()
     page.locator("#moment", has_text="Opened at 0:00").wait_for()
     told = page.locator("#moment").inner_text()
-    assert "And so my fellow Americans, ask" in told
+    assert "\n\nAnd so my fellow Americans, ask" in told  # the description of the file has them too
     page.goto(page.url)
     assert page.locator("#moment").inner_text() == told
 

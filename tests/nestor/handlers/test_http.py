@@ -174,6 +174,7 @@ def test_errors(canned: Canned, event: Callable[..., dict[str, Any]], error: Exc
     answer = query_handler.handler(event({"query": "w"}), None)
     assert (answer["statusCode"], _document(answer)["error"]["code"]) == (status, code)
     assert SECRET_DETAIL not in answer["body"]
+    assert ("Try again" in answer["body"]) is getattr(error, "retryable", False)
     assert ("retry-after" in answer["headers"]) is (status == 429)
 
 

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,16 @@ def test_it_is_botocore(engine: Engine) -> None:
     with pytest.raises(client.exceptions.NotFoundException, match="The specified index could not be found") as caught:
         client.get_index(vectorBucketName="demo", indexName="absent")
     assert "max retries" not in str(caught.value)
+
+
+def test_it_is_the_client_of_boto3(engine: Engine) -> None:
+    """It has what boto3's client has, and boto3 is not imported for it."""
+    assert dir(boto.client(engine)) == dir(boto3.client("s3vectors", **CREDENTIALS))
+    made = "import sys; from s3vectors_local import boto, open_engine; boto.client(open_engine(None))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{made}; print('boto3' in sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
 
 
 def test_failures_are_not_retried(engine: Engine) -> None:

@@ -74,6 +74,13 @@ def _coarse(engine: Engine) -> Any:
     return engine._search.coarse(engine.get_index("demo", "wide"))
 
 
+def _opened(folder: Path) -> Engine:
+    """Return an engine that has the coarse index of a folder, and its codes, in use."""
+    engine = open_engine(folder)
+    assert _coarse(engine).whole is not None
+    return engine
+
+
 @pytest.mark.parametrize("metric", list(Metric))
 def test_they_lose_nothing(metric: Metric) -> None:
     """Few rows are compared exactly, and recall stays at the target, for ten results and for a hundred."""
@@ -133,7 +140,7 @@ def test_what_came_is_added_to_their_file(folder: Path) -> None:
     """They grow in the file that is there; a reader that has it open, and one that comes later, use what was added."""
     rows, later, queries = _rows(1, COUNT), _rows(3, 400), _rows(4, 30)
     every = np.concatenate([rows, later])
-    with open_engine(folder) as engine, open_engine(folder, read_only=True) as reader:
+    with _opened(folder) as engine, open_engine(folder, read_only=True) as reader:
         (path,) = (folder / "derived").glob("*.whole")
         before = _coarse(reader)
         _extended(engine, later[:300], COUNT)
@@ -157,7 +164,7 @@ def test_an_addition_that_was_not_finished(folder: Path) -> None:
     (path,) = (folder / "derived").glob("*.whole")
     with path.open("ab") as file:
         file.write(b"\x55" * (WIDE * 100 + 7))
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         assert len(_coarse(engine).whole) == COUNT
         _extended(engine, later, COUNT)
         expected = _coarse(engine).encoder.encode_whole(later, np.linalg.norm(later.astype(np.float64), axis=1))
@@ -172,7 +179,7 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         monkeypatch.setattr(os, "posix_fallocate", full)
         with pytest.raises(OSError, match="No space left"):
             _extended(engine, later, COUNT)
@@ -188,7 +195,7 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_build_that_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it has written goes at once, not at the next start: each one takes as much room as the one in use."""
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         before = sorted((folder / "derived").iterdir())
         waited = engine._upkeep._meanwhile
 
@@ -212,7 +219,7 @@ def test_a_full_disk_after_a_compaction(folder: Path, monkeypatch: pytest.Monkey
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         before = sorted((folder / "derived").iterdir())
         engine.delete_vectors("demo", "wide", ["k1", "k2"])
         monkeypatch.setattr(derived, "write", full)
@@ -224,7 +231,7 @@ def test_a_full_disk_after_a_compaction(folder: Path, monkeypatch: pytest.Monkey
 def test_an_addition_that_is_damaged(folder: Path) -> None:
     """The checksum goes on over what was added: where that is damaged, every row is compared."""
     rows, later = _rows(1, COUNT), _rows(3, 300)
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         _extended(engine, later, COUNT)
     (path,) = (folder / "derived").glob("*.whole")
     content = bytearray(path.read_bytes())
@@ -242,7 +249,7 @@ def test_their_file_is_deleted_while_it_is_used(folder: Path, monkeypatch: pytes
         monkeypatch.setattr(staleness, name, few)
     rows, later = _rows(1, COUNT), _rows(3, 300)
     every = np.concatenate([rows, later])
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         if deleted == "folder":
             shutil.rmtree(folder / "derived")
         else:
@@ -259,7 +266,7 @@ def test_their_file_is_deleted_while_it_is_used(folder: Path, monkeypatch: pytes
 
 def test_one_file_an_index(folder: Path) -> None:
     """A new build takes the place of the one before; deleting the index removes both files; so does a start."""
-    with open_engine(folder) as engine:
+    with _opened(folder) as engine:
         engine.delete_vectors("demo", "wide", ["k1", "k2"])
         engine.build("demo", "wide")
         assert sorted(path.suffix for path in (folder / "derived").iterdir()) == [".coarse", ".whole"]
